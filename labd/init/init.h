@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * init: labd-init, one small static program with two jobs. As the first process of a node or pod
+ * ("init", "/pause") it collects orphans and keeps the namespace's programs running; called agnhost
+ * it is a stand-in for Kubernetes' test image of that name, called kube-proxy for the relay of that
+ * program's userspace mode. It knows nothing of labs.
+ */
+#ifndef INIT_INIT_H
+#define INIT_INIT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "labd/init/proto.h"
+
+/* --- programs.c ------------------------------------------------------------------------------ */
+
+/* Carry out a command's `count` programs. Text on those that did not start goes to text; returns
+ * how many, or -1 for bytes that make no sense. */
+int programs_start(const char *data, size_t len, uint32_t count, char *text, size_t size);
+/* A child ended. Orphans that were never ours are ignored. */
+void programs_ended(pid_t pid);
+/* Start what is due again. Returns milliseconds until the next is due, -1 for never. */
+int programs_due(void);
+/* For poll(): the log pipes; at most max. And what came of it. */
+struct pollfd;
+size_t programs_poll(struct pollfd *p, size_t max);
+void programs_log(int fd);
+/* SIGTERM to all, SIGKILL to what is left after a while. */
+void programs_stop(void);
+
+/* --- log.c ----------------------------------------------------------------------------------- */
+
+/* A program's output, kept in /run/log/NAME.log; when that is half of the bound it becomes
+ * NAME.log.1 in place of the one before. */
+struct progfile {
+	int fd;
+	uint64_t size;
+};
+void progfile_open(struct progfile *f, const char *name);
+void progfile_write(struct progfile *f, const char *name, const char *data, size_t len);
+
+/* --- agnhost*.c ------------------------------------------------------------------------------ */
+
+int agnhost_main(int argc, char **argv);
+
+/* --- relay*.c: kube-proxy in userspace mode (relay.h) ------------------------------------------
+ */
+
+int relay_main(int argc, char **argv);
+
+#endif

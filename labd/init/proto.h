@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * proto: what labd and labd-init say to each other; host byte order, both are one build.
+ *
+ * labd-init starts with these descriptors and no other:
+ *
+ *	INIT_FD_RELEASE	     one byte lets it go on; the end of the pipe ends it
+ *	INIT_FD_CMD	     commands; its write end is open beside it, so that it never ends and
+ *			     so that any later labd finds it as /proc/PID/fd/INIT_FD_CMD_WRITE
+ *	INIT_FD_STATUS	     answers, the same way round: labd opens the read end
+ *
+ * A command is a struct init_head, then `count` programs; a string is a uint32_t length, the bytes
+ * and a NUL that the length does not count:
+ *
+ *	uint32_t flags; string name; uint32_t argc; string argv[argc]; uint32_t envc; string
+ *env[envc]
+ *
+ * All of the environment is given; PATH in it is where argv[0] is looked for. A program that runs
+ * under that name with the same bytes is left alone; with others it is ended first. The answer is a
+ * struct init_head with the command's seq, count the number of programs that did not start, and len
+ * bytes of text that says which and why, one line each.
+ *
+ * Whoever is root inside can write to these pipes too. That gains them nothing: what labd-init
+ * starts has their own powers. labd takes answers as the untrusted bytes they are.
+ */
+#ifndef INIT_PROTO_H
+#define INIT_PROTO_H
+
+#include <stdint.h>
+
+enum {
+	INIT_FD_RELEASE = 3,
+	INIT_FD_CMD,
+	INIT_FD_CMD_WRITE,
+	INIT_FD_STATUS,
+	INIT_FD_STATUS_WRITE,
+};
+
+#define INIT_RELEASE "r"
+#define INIT_MAGIC   0x6c616264u
+#define INIT_MAX_CMD (1024u * 1024u)
+#define INIT_MAX_ANSWER                                                                            \
+	2048u		   /* with its head less than PIPE_BUF: written at once or not at all      \
+			    */
+#define INIT_MAX_PROGS 64u /* of one namespace */
+
+enum {
+	INIT_RESTART = 1 /* start again when it ends */
+};
+
+struct init_head {
+	uint32_t magic, seq, count, len; /* len: bytes that follow */
+};
+
+#endif

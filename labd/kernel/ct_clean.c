@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/* See ct_clean.h. */
+#include "labd/kernel/ct_clean.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "labd/kernel/nlbatch.h"
+#include "lib/base/cleanup.h"
+
+#define BUF_BYTES   16384
+#define STALE_BYTES 256 /* an original tuple with its id and zone */
+#define MAX_STALE   65536
+
+/* What a delete needs, attributes as the kernel gave them. */
+struct stale {
+	char attrs[STALE_BYTES];
+	size_t len;
+};
+
+struct clean {
+	const struct ct_service *v;
+	size_t n;
+	struct arena *a;
+	vec_of(struct stale) stale;
+};
+
+struct tuple {
+	ip4 src, dst;
+	uint16_t sport, dport;
+	uint8_t proto;
+};
+
+static void read_tuple(const struct nlattr *nest, struct tuple *t)
+{
+	const struct nlattr *group, *at;
+	*t = (struct tuple){0};
+	mnl_attr_for_each_nested (group, nest) {
+		mnl_attr_for_each_nested (at, group) {
+			bool ip = mnl_attr_get_type(group) == CTA_TUPLE_IP;
+			uint16_t type = mnl_attr_get_type(at);
+			size_t len = mnl_attr_get_payload_len(at);
+			if (ip && type == CTA_IP_V4_SRC && len == 4)
+				t->src = ntohl(mnl_attr_get_u32(at));
+			else if (ip && type == CTA_IP_V4_DST && len == 4)
+				t->dst = ntohl(mnl_attr_get_u32(at));
+			else if (!ip && type == CTA_PROTO_NUM && len == 1)
+				t->proto = mnl_attr_get_u8(at);
+			else if (!ip && type == CTA_PROTO_SRC_PORT && len == 2)
+				t->sport = ntohs(mnl_attr_get_u16(at));
+			else if (!ip && type == CTA_PROTO_DST_PORT && len == 2)
+				t->dport = ntohs(mnl_attr_get_u16(at));
+		}
+	}
+}
+
+static bool is_stale(const struct ct_service *s, const struct tuple *orig,
+		     const struct tuple *reply)
+{
+	bool ours = false;
+	vec_foreach (const struct ct_peer, p, &s->vips)
+		ours = ours || ((!p->ip || p->ip == orig->dst) && p->port == orig->dport);
+	if (!ours)
+		return false;
+	vec_foreach (const struct ct_peer, p, &s->endpoints)
+		if (p->ip == reply->src && p->port == reply->sport)
+			return false;
+	return true;
+}
+
+static void keep_attr(struct stale *s, const struct nlattr *a)
+{
+	size_t len = MNL_ALIGN(a->nla_len);
+	if (!a->nla_len || s->len + len > sizeof(s->attrs))
+		return;
+	memcpy(s->attrs + s->len, a, a->nla_len);
+	s->len += len;
+}
+
+static int see_entry(const struct nlmsghdr *h, void *arg)
+{
+	struct clean *c = arg;
+	const struct nlattr *a, *orig = NULL, *reply = NULL, *zone = NULL, *id = NULL;
+	struct tuple o, r;
+	mnl_attr_for_each (a, h, sizeof(struct nfgenmsg)) {
+		uint16_t type = mnl_attr_get_type(a);
+		orig = type == CTA_TUPLE_ORIG ? a : orig;
+		reply = type == CTA_TUPLE_REPLY ? a : reply;
+		zone = type == CTA_ZONE ? a : zone;
+		id = type == CTA_ID ? a : id;
+	}
+	if (!orig || !reply)
+		return MNL_CB_OK;
+	read_tuple(orig, &o);
+	read_tuple(reply, &r);
+	if (o.proto != IPPROTO_UDP || c->stale.n >= MAX_STALE)
+		return MNL_CB_OK;
+	for (size_t i = 0; i < c->n; i++) {
+		if (!is_stale(&c->v[i], &o, &r))
+			continue;
+		struct stale *s = vec_push(c->a, &c->stale);
+		keep_attr(s, orig);
+		if (zone)
+			keep_attr(s, zone);
+		if (id)
+			keep_attr(s, id);
+		break;
+	}
+	return MNL_CB_OK;
+}
+
+static struct nlmsghdr *message(char *buf, uint16_t type, uint16_t flags, uint32_t seq)
+{
+	struct nlmsghdr *h = mnl_nlmsg_put_header(buf);
+	h->nlmsg_type = (uint16_t)(NFNL_SUBSYS_CTNETLINK << 8 | type);
+	h->nlmsg_flags = NLM_F_REQUEST | flags;
+	h->nlmsg_seq = seq;
+	struct nfgenmsg *nfg = mnl_nlmsg_put_extra_header(h, sizeof(*nfg));
+	nfg->nfgen_family = AF_INET;
+	nfg->version = NFNETLINK_V0;
+	return h;
+}
+
+/* Send one message and hear it out; see may be NULL. */
+static int talk(struct mnl_socket *sk, struct nlmsghdr *h, char *buf, mnl_cb_t see, void *arg)
+{
+	uint32_t seq = h->nlmsg_seq, port = mnl_socket_get_portid(sk);
+	if (mnl_socket_sendto(sk, h, h->nlmsg_len) < 0)
+		return -errno;
+	for (;;) {
+		ssize_t n = mnl_socket_recvfrom(sk, buf, BUF_BYTES);
+		if (n < 0 && errno == EINTR)
+			continue;
+		int r = n < 0 ? -1 : mnl_cb_run(buf, (size_t)n, seq, port, see, arg);
+		if (r < 0)
+			return -errno;
+		if (r == MNL_CB_STOP)
+			return 0;
+	}
+}
+
+static int clean(struct mnl_socket *sk, struct clean *c, char *buf)
+{
+	uint32_t seq = 1;
+	int done = 0;
+	int r = talk(sk, message(buf, IPCTNL_MSG_CT_GET, NLM_F_DUMP, seq), buf, see_entry, c);
+	for (size_t i = 0; r == 0 && i < c->stale.n; i++) {
+		struct nlmsghdr *h = message(buf, IPCTNL_MSG_CT_DELETE, NLM_F_ACK, ++seq);
+		memcpy(mnl_nlmsg_get_payload_tail(h), c->stale.v[i].attrs, c->stale.v[i].len);
+		h->nlmsg_len += (uint32_t)c->stale.v[i].len;
+		r = talk(sk, h, buf, NULL, NULL);
+		done += r == 0;
+		if (r == -ENOENT) /* it has ended by itself */
+			r = 0;
+	}
+	return r < 0 ? r : done;
+}
+
+int ct_clean_udp(int netns, const struct ct_service *v, size_t n, struct err *err)
+{
+	_nlns_ struct nlns home = NLNS_INIT;
+	_arena_ struct arena *a = arena_new();
+	_free_ char *buf = malloc(BUF_BYTES);
+	struct clean c = {.v = v, .n = n, .a = a};
+	int r = buf ? nlns_enter(&home, netns, err) : err_sys(err, ENOMEM, "conntrack");
+	if (r < 0)
+		return r;
+	struct mnl_socket *sk = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
+	if (!sk || mnl_socket_bind(sk, 0, MNL_SOCKET_AUTOPID) < 0)
+		r = -errno;
+	else
+		r = clean(sk, &c, buf);
+	if (sk)
+		mnl_socket_close(sk);
+	return r < 0 ? err_sys(err, r, "cleaning connection tracking") : r;
+}

@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * net_observe: a namespace's links, addresses, routes, neighbours and forwarding entries read back
+ * into the form of the desired state; see net.h. libnl's caches give most of it; what they do not
+ * carry (hairpin, accept_ra, an address's metric, proxy_delay, FDB) is taken from the dumps
+ * themselves.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/if_addr.h>
+#include <linux/if_link.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/neighbour.h>
+#include <netlink/cache.h>
+#include <netlink/netlink.h>
+#include <netlink/route/addr.h>
+#include <netlink/route/link.h>
+#include <netlink/route/link/inet.h>
+#include <netlink/route/link/ipip.h>
+#include <netlink/route/link/vxlan.h>
+#include <netlink/route/neighbour.h>
+#include <netlink/route/route.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "labd/kernel/net.h"
+#include "labd/kernel/nlbatch.h"
+#include "lib/base/cleanup.h"
+
+#define USER_HZ 100 /* unit of proxy_delay */
+#define TRIES	5   /* while somebody changes what we list */
+
+struct seen {
+	struct arena *a;
+	struct dns *ns;
+	struct nl_sock *sk;
+	struct nl_cache *links; /* for names */
+};
+
+static int nl_failed(struct err *err, int code, const char *what)
+{
+	/* Something changed while it was being listed: the caller tries again. */
+	int num = code == -NLE_DUMP_INTR ? -EAGAIN : -EIO;
+	return err_set(err, num, "cannot read %s: %s", what, nl_geterror(code));
+}
+
+static const char *dev_name(struct seen *s, int index)
+{
+	char name[IFNAMSIZ];
+	if (index <= 0 || !rtnl_link_i2name(s->links, index, name, sizeof(name)))
+		return NULL;
+	return arena_strdup(s->a, name);
+}
+
+static struct dlink *link_by_index(struct seen *s, int index)
+{
+	vec_foreach (struct dlink, l, &s->ns->links)
+		if (l->ifindex == index)
+			return l;
+	return NULL;
+}
+
+static ip4 ip_of(struct nl_addr *a)
+{
+	if (!a || nl_addr_get_family(a) != AF_INET || nl_addr_get_len(a) != sizeof(uint32_t))
+		return 0;
+	uint32_t v;
+	memcpy(&v, nl_addr_get_binary_addr(a), sizeof(v));
+	return ntohl(v);
+}
+
+static struct cidr cidr_of(struct nl_addr *a)
+{
+	return (struct cidr){ip_of(a), a ? (uint8_t)nl_addr_get_prefixlen(a) : 0};
+}
+
+static bool mac_of(struct nl_addr *a, struct mac *ret)
+{
+	if (!a || nl_addr_get_len(a) != sizeof(ret->b))
+		return false;
+	memcpy(ret->b, nl_addr_get_binary_addr(a), sizeof(ret->b));
+	return true;
+}
+
+/* ---- links ---- */
+
+static bool kind_of(struct rtnl_link *l, enum dlink_kind *ret)
+{
+	static const struct {
+		const char *type;
+		enum dlink_kind kind;
+	} kinds[] = {
+		{"veth", DLINK_VETH}, {"bridge", DLINK_BRIDGE}, {"vxlan", DLINK_VXLAN},
+		{"ipip", DLINK_IPIP}, {"dummy", DLINK_DUMMY},
+	};
+	const char *type = rtnl_link_get_type(l);
+	if (!type) {
+		*ret = DLINK_LO;
+		return rtnl_link_get_flags(l) & IFF_LOOPBACK;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		if (strcmp(kinds[i].type, type) != 0)
+			continue;
+		*ret = kinds[i].kind;
+		if (*ret == DLINK_IPIP && strcmp(rtnl_link_get_name(l), "tunl0") == 0)
+			*ret = DLINK_TUNL0;
+		return true;
+	}
+	return false;
+}
+
+static struct dconf conf_of(struct rtnl_link *l)
+{
+	struct dconf c = DCONF_NONE;
+	const struct {
+		unsigned id;
+		int *value;
+	} get[] = {
+		{IPV4_DEVCONF_FORWARDING, &c.forwarding},
+		{IPV4_DEVCONF_PROXY_ARP, &c.proxy_arp},
+		{IPV4_DEVCONF_RP_FILTER, &c.rp_filter},
+		{IPV4_DEVCONF_ROUTE_LOCALNET, &c.route_localnet},
+		{IPV4_DEVCONF_ARP_NOTIFY, &c.arp_notify},
+	};
+	for (size_t i = 0; i < ARRAY_SIZE(get); i++) {
+		uint32_t v;
+		if (rtnl_link_inet_get_conf(l, get[i].id, &v) == 0)
+			*get[i].value = (int)v;
+	}
+	return c;
+}
+
+static void read_tunnel(struct seen *s, struct rtnl_link *l, struct dlink *d)
+{
+	uint32_t v;
+	if (d->kind == DLINK_VXLAN) {
+		struct nl_addr *local = NULL;
+		if (rtnl_link_vxlan_get_id(l, &v) == 0)
+			d->vni = v;
+		if (rtnl_link_vxlan_get_port(l, &v) == 0)
+			d->port = v; /* libnl gives it in host byte order */
+		if (rtnl_link_vxlan_get_local(l, &local) == 0)
+			d->local = ip_of(local);
+		nl_addr_put(local);
+		if (rtnl_link_vxlan_get_link(l, &v) == 0)
+			d->lower = dev_name(s, (int)v);
+	} else if (d->kind == DLINK_IPIP) {
+		d->local = ntohl(rtnl_link_ipip_get_local(l));
+		d->lower = dev_name(s, (int)rtnl_link_ipip_get_link(l));
+	}
+}
+
+static void see_link(struct nl_object *o, void *arg)
+{
+	struct seen *s = arg;
+	struct rtnl_link *l = (struct rtnl_link *)o;
+	enum dlink_kind kind;
+	if (!kind_of(l, &kind))
+		return; /* nothing a lab makes */
+	struct dlink *d = vec_push(s->a, &s->ns->links);
+	*d = (struct dlink){
+		.kind = kind,
+		.name = arena_strdup(s->a, rtnl_link_get_name(l)),
+		.mtu = rtnl_link_get_mtu(l),
+		.ifindex = rtnl_link_get_ifindex(l),
+		.up = rtnl_link_get_flags(l) & IFF_UP,
+		.zero_txqlen = kind == DLINK_VETH && rtnl_link_get_txqlen(l) == 0,
+		.master = dev_name(s, rtnl_link_get_master(l)),
+		.peer_ns = -1,
+		.conf = conf_of(l),
+	};
+	if (kind != DLINK_LO && kind != DLINK_TUNL0 && kind != DLINK_IPIP)
+		mac_of(rtnl_link_get_addr(l), &d->mac);
+	read_tunnel(s, l, d);
+}
+
+/* Hairpin and accept_ra: of the link dump, but not of libnl's link. */
+static int see_link_message(struct nl_msg *m, void *arg)
+{
+	struct seen *s = arg;
+	struct nlmsghdr *h = nlmsg_hdr(m);
+	struct ifinfomsg *ifi = nlmsg_data(h);
+	struct dlink *l = link_by_index(s, ifi->ifi_index);
+	if (!l)
+		return NL_OK;
+	struct nlattr *a = nlmsg_find_attr(h, sizeof(*ifi), IFLA_LINKINFO);
+	a = a ? nla_find(nla_data(a), nla_len(a), IFLA_INFO_SLAVE_DATA) : NULL;
+	a = a ? nla_find(nla_data(a), nla_len(a), IFLA_BRPORT_MODE) : NULL;
+	l->hairpin = l->master && a && nla_get_u8(a);
+	a = nlmsg_find_attr(h, sizeof(*ifi), IFLA_AF_SPEC);
+	a = a ? nla_find(nla_data(a), nla_len(a), AF_INET6) : NULL;
+	a = a ? nla_find(nla_data(a), nla_len(a), IFLA_INET6_CONF) : NULL;
+	if (a && (size_t)nla_len(a) > DEVCONF_ACCEPT_RA * sizeof(int32_t))
+		memcpy(&l->conf.accept_ra6,
+		       (char *)nla_data(a) + DEVCONF_ACCEPT_RA * sizeof(int32_t), sizeof(int32_t));
+	return NL_OK;
+}
+
+static int see_neightbl_message(struct nl_msg *m, void *arg)
+{
+	struct seen *s = arg;
+	struct nlattr *p = nlmsg_find_attr(nlmsg_hdr(m), sizeof(struct ndtmsg), NDTA_PARMS);
+	struct nlattr *index = p ? nla_find(nla_data(p), nla_len(p), NDTPA_IFINDEX) : NULL;
+	struct nlattr *delay = p ? nla_find(nla_data(p), nla_len(p), NDTPA_PROXY_DELAY) : NULL;
+	struct dlink *l = index ? link_by_index(s, (int)nla_get_u32(index)) : NULL;
+	if (l && delay)
+		l->conf.proxy_delay = (int)(nla_get_u64(delay) * USER_HZ / 1000);
+	return NL_OK;
+}
+
+/* ---- addresses, routes, neighbours ---- */
+
+static void see_addr(struct nl_object *o, void *arg)
+{
+	struct seen *s = arg;
+	struct rtnl_addr *a = (struct rtnl_addr *)o;
+	if (rtnl_addr_get_family(a) != AF_INET)
+		return;
+	struct daddr *d = vec_push(s->a, &s->ns->addrs);
+	*d = (struct daddr){
+		.dev = dev_name(s, rtnl_addr_get_ifindex(a)),
+		.addr = cidr_of(rtnl_addr_get_local(a)),
+		.brd = ip_of(rtnl_addr_get_broadcast(a)),
+		.host_scope = rtnl_addr_get_scope(a) == RT_SCOPE_HOST,
+		.no_prefix_route = rtnl_addr_get_flags(a) & IFA_F_NOPREFIXROUTE,
+	};
+	d->addr.len = (uint8_t)rtnl_addr_get_prefixlen(a);
+}
+
+static int see_addr_message(struct nl_msg *m, void *arg)
+{
+	struct seen *s = arg;
+	struct nlmsghdr *h = nlmsg_hdr(m);
+	struct ifaddrmsg *ifa = nlmsg_data(h);
+	struct nlattr *metric = nlmsg_find_attr(h, sizeof(*ifa), IFA_RT_PRIORITY);
+	struct nlattr *local = nlmsg_find_attr(h, sizeof(*ifa), IFA_LOCAL);
+	const struct dlink *l = link_by_index(s, (int)ifa->ifa_index);
+	if (!metric || !local || !l)
+		return NL_OK;
+	vec_foreach (struct daddr, d, &s->ns->addrs)
+		if (d->addr.addr == ntohl(nla_get_u32(local)) && d->dev &&
+		    strcmp(d->dev, l->name) == 0)
+			d->metric = nla_get_u32(metric);
+	return NL_OK;
+}
+
+static void see_route(struct nl_object *o, void *arg)
+{
+	struct seen *s = arg;
+	struct rtnl_route *r = (struct rtnl_route *)o;
+	uint8_t type = rtnl_route_get_type(r);
+	/* What the kernel learned of a single destination (a path's MTU) is no route of a table. */
+	if (rtnl_route_get_flags(r) & RTM_F_CLONED)
+		return;
+	if (rtnl_route_get_family(r) != AF_INET || rtnl_route_get_table(r) != RT_TABLE_MAIN ||
+	    (type != RTN_UNICAST && type != RTN_BLACKHOLE))
+		return;
+	struct droute *d = vec_push(s->a, &s->ns->routes);
+	*d = (struct droute){
+		.type = type == RTN_BLACKHOLE ? DROUTE_BLACKHOLE : DROUTE_UNICAST,
+		.dst = cidr_of(rtnl_route_get_dst(r)),
+		.src = ip_of(rtnl_route_get_pref_src(r)),
+		.scope_link = rtnl_route_get_scope(r) == RT_SCOPE_LINK,
+		.metric = rtnl_route_get_priority(r),
+		.proto = rtnl_route_get_protocol(r),
+	};
+	struct rtnl_nexthop *nh = rtnl_route_nexthop_n(r, 0);
+	if (type == RTN_BLACKHOLE || !nh)
+		return;
+	d->via = ip_of(rtnl_route_nh_get_gateway(nh));
+	d->dev = dev_name(s, rtnl_route_nh_get_ifindex(nh));
+	d->onlink = rtnl_route_nh_get_flags(nh) & RTNH_F_ONLINK;
+}
+
+static void see_neigh(struct nl_object *o, void *arg)
+{
+	struct seen *s = arg;
+	struct rtnl_neigh *n = (struct rtnl_neigh *)o;
+	if (rtnl_neigh_get_family(n) != AF_INET || !(rtnl_neigh_get_state(n) & NUD_PERMANENT))
+		return;
+	struct dneigh d = {.dev = dev_name(s, rtnl_neigh_get_ifindex(n)),
+			   .ip = ip_of(rtnl_neigh_get_dst(n))};
+	mac_of(rtnl_neigh_get_lladdr(n), &d.mac);
+	*vec_push(s->a, &s->ns->neighs) = d;
+}
+
+/* Only permanent entries with a remote address: a bridge's own have none. */
+static int see_fdb_message(struct nl_msg *m, void *arg)
+{
+	struct seen *s = arg;
+	struct nlmsghdr *h = nlmsg_hdr(m);
+	struct ndmsg *nd = nlmsg_data(h);
+	struct nlattr *mac = nlmsg_find_attr(h, sizeof(*nd), NDA_LLADDR);
+	struct nlattr *dst = nlmsg_find_attr(h, sizeof(*nd), NDA_DST);
+	if (!(nd->ndm_state & NUD_PERMANENT) || !mac || nla_len(mac) != 6 || !dst ||
+	    nla_len(dst) != sizeof(uint32_t))
+		return NL_OK;
+	struct dfdb *f = vec_push(s->a, &s->ns->fdbs);
+	*f = (struct dfdb){.dev = dev_name(s, nd->ndm_ifindex), .dst = ntohl(nla_get_u32(dst))};
+	memcpy(f->mac.b, nla_data(mac), sizeof(f->mac.b));
+	return NL_OK;
+}
+
+/* ---- order ---- */
+
+static int cmp_u32(uint32_t a, uint32_t b)
+{
+	return a < b ? -1 : a > b;
+}
+
+static int cmp_name(const char *a, const char *b)
+{
+	return strcmp(a ? a : "", b ? b : "");
+}
+
+static int cmp_link(const void *a, const void *b)
+{
+	return cmp_name(((const struct dlink *)a)->name, ((const struct dlink *)b)->name);
+}
+
+static int cmp_addr(const void *pa, const void *pb)
+{
+	const struct daddr *a = pa, *b = pb;
+	int r = cmp_name(a->dev, b->dev);
+	return r ? r : cmp_u32(a->addr.addr, b->addr.addr);
+}
+
+static int cmp_route(const void *pa, const void *pb)
+{
+	const struct droute *a = pa, *b = pb;
+	int r = cmp_u32(a->dst.addr, b->dst.addr);
+	r = r ? r : a->dst.len - b->dst.len;
+	r = r ? r : cmp_u32(a->metric, b->metric);
+	return r ? r : cmp_name(a->dev, b->dev);
+}
+
+static int cmp_neigh(const void *pa, const void *pb)
+{
+	const struct dneigh *a = pa, *b = pb;
+	int r = cmp_name(a->dev, b->dev);
+	return r ? r : cmp_u32(a->ip, b->ip);
+}
+
+static int cmp_fdb(const void *pa, const void *pb)
+{
+	const struct dfdb *a = pa, *b = pb;
+	int r = cmp_name(a->dev, b->dev);
+	r = r ? r : memcmp(a->mac.b, b->mac.b, sizeof(a->mac.b));
+	return r ? r : cmp_u32(a->dst, b->dst);
+}
+
+#define SORT(vec, cmp)                                                                             \
+	do {                                                                                       \
+		if ((vec).n > 1)                                                                   \
+			qsort((vec).v, (vec).n, sizeof(*(vec).v), cmp);                            \
+	} while (0)
+
+static void sort_all(struct dns *ns)
+{
+	SORT(ns->links, cmp_link);
+	SORT(ns->addrs, cmp_addr);
+	SORT(ns->routes, cmp_route);
+	SORT(ns->neighs, cmp_neigh);
+	SORT(ns->fdbs, cmp_fdb);
+}
+
+/* ---- the whole ---- */
+
+/* hdr is the request's family header; its first byte is the family. */
+static int dump(struct seen *s, int type, const void *hdr, size_t size, nl_recvmsg_msg_cb_t cb,
+		const char *what, struct err *err)
+{
+	int r = nl_socket_modify_cb(s->sk, NL_CB_VALID, NL_CB_CUSTOM, cb, s);
+	if (r >= 0)
+		r = nl_send_simple(s->sk, type, NLM_F_DUMP, (void *)(uintptr_t)hdr, size);
+	if (r >= 0)
+		r = nl_recvmsgs_default(s->sk);
+	return r < 0 ? nl_failed(err, r, what) : 0;
+}
+
+static int see_cache(struct seen *s, int code, struct nl_cache *c,
+		     void (*see)(struct nl_object *, void *), const char *what, struct err *err)
+{
+	if (code < 0)
+		return nl_failed(err, code, what);
+	nl_cache_foreach(c, see, s);
+	return 0;
+}
+
+static int see_links(struct seen *s, struct err *err)
+{
+	const struct ifinfomsg link = {.ifi_family = AF_UNSPEC};
+	const struct ndtmsg table = {.ndtm_family = AF_INET};
+	int r = rtnl_link_alloc_cache(s->sk, AF_UNSPEC, &s->links);
+	r = see_cache(s, r, s->links, see_link, "links", err);
+	if (r >= 0)
+		r = dump(s, RTM_GETLINK, &link, sizeof(link), see_link_message, "links", err);
+	if (r >= 0)
+		r = dump(s, RTM_GETNEIGHTBL, &table, sizeof(table), see_neightbl_message,
+			 "neighbour tables", err);
+	return r;
+}
+
+static int see_layer3(struct seen *s, struct err *err)
+{
+	const struct ifaddrmsg addr = {.ifa_family = AF_INET};
+	/* With a shorter header the kernel lists nothing. */
+	const struct ndmsg fdb = {.ndm_family = AF_BRIDGE};
+	struct nl_cache *addrs = NULL, *routes = NULL, *neighs = NULL;
+	int r = rtnl_addr_alloc_cache(s->sk, &addrs);
+	r = see_cache(s, r, addrs, see_addr, "addresses", err);
+	if (r >= 0) {
+		r = rtnl_route_alloc_cache(s->sk, AF_INET, 0, &routes);
+		r = see_cache(s, r, routes, see_route, "routes", err);
+	}
+	if (r >= 0) {
+		r = rtnl_neigh_alloc_cache(s->sk, &neighs);
+		r = see_cache(s, r, neighs, see_neigh, "neighbours", err);
+	}
+	nl_cache_free(addrs);
+	nl_cache_free(routes);
+	nl_cache_free(neighs);
+	if (r >= 0)
+		r = dump(s, RTM_GETADDR, &addr, sizeof(addr), see_addr_message, "addresses", err);
+	if (r >= 0)
+		r = dump(s, RTM_GETNEIGH, &fdb, sizeof(fdb), see_fdb_message, "forwarding entries",
+			 err);
+	return r;
+}
+
+static int see_all(struct seen *s, struct err *err)
+{
+	s->sk = nl_socket_alloc();
+	if (!s->sk)
+		return err_set(err, -ENOMEM, "cannot open a netlink socket: no memory");
+	int r = nl_connect(s->sk, NETLINK_ROUTE);
+	r = r < 0 ? nl_failed(err, r, "the namespace") : see_links(s, err);
+	if (r >= 0)
+		r = see_layer3(s, err);
+	nl_cache_free(s->links);
+	nl_socket_free(s->sk);
+	return r;
+}
+
+int net_observe(struct arena *a, int netns, struct dns *ret, struct err *err)
+{
+	_nlns_ struct nlns home = NLNS_INIT;
+	int r = nlns_enter(&home, netns, err);
+	if (r < 0)
+		return r;
+	r = -EAGAIN;
+	for (int i = 0; r == -EAGAIN && i < TRIES; i++) {
+		*ret = (struct dns){.node = -1, .pod = -1, .parent = -1};
+		struct seen s = {.a = a, .ns = ret};
+		r = see_all(&s, err);
+	}
+	if (r >= 0)
+		sort_all(ret);
+	return r < 0 ? r : 0;
+}

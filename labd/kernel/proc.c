@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * proc: the life of first processes; see proc.h. Their programs: proc_start.c; what runs beside
+ * them: proc_exec.c, proc_tool.c; names in /run/netns: proc_pin.c; their file system: rootfs.c.
+ *
+ * A first process is not labd's child. An intermediate child I, in the host's PID namespace for a
+ * node and in the node's for a pod, makes it and ends at once; so it is reaped by the host's init,
+ * or by the node's, whether labd lives or not. Were it labd's, a node could not end while labd,
+ * waiting for that very end, did not reap the node's pods.
+ */
+#include "labd/kernel/proc.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "labd/init/proto.h"
+#include "labd/kernel/caps.h"
+#include "labd/kernel/proc_priv.h"
+#include "labd/kernel/rootfs.h"
+#include "lib/base/cleanup.h"
+#include "lib/base/file.h"
+
+#define PF_EXITING    0x4 /* of the flags in /proc/PID/stat; include/linux/sched.h */
+#define SLOT_FIRST    48  /* descriptors up to 63 cost no table of their own in a new process */
+#define POLL_MS	      10
+#define APPLETS_BYTES 65536
+
+/* --- setup ----------------------------------------------------------------------------------- */
+
+/* labd-init lies beside labd; a test program lies one directory deeper. */
+static int open_init(struct err *err)
+{
+	static const char *const places[] = {"labd-init", "../labd-init", "../lib/labd/labd-init"};
+	char dir[PATH_MAX], path[PATH_MAX + 32];
+	const char *env = getenv("LABD_INIT");
+	if (env && *env) {
+		int fd = open(env, O_RDONLY | O_CLOEXEC);
+		return fd < 0 ? err_sys(err, errno, "%s", env) : fd;
+	}
+	ssize_t n = readlink("/proc/self/exe", dir, sizeof(dir) - 1);
+	if (n <= 0)
+		return err_sys(err, errno, "/proc/self/exe");
+	dir[n] = '\0';
+	*strrchr(dir, '/') = '\0';
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, places[i]);
+		int fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd >= 0)
+			return fd;
+	}
+	err_set(err, ENOENT, "the program labd-init is neither in %s nor near it", dir);
+	return err_hint(err, "it is built and installed together with labd");
+}
+
+static void forget(void)
+{
+	int *all[] = {&proc_g.init, &proc_g.mnt, &proc_g.null, &proc_g.release, &proc_g.pidns};
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+		if (*all[i] >= 0)
+			close(*all[i]);
+		*all[i] = -1;
+	}
+	proc_g.ready = false;
+}
+
+/* Move a descriptor to the reserved range. */
+static int to_slot(int *fd, struct err *err)
+{
+	int high = *fd < 0 ? -1 : fcntl(*fd, F_DUPFD_CLOEXEC, SLOT_FIRST);
+	if (high < 0)
+		return err_sys(err, errno, "keeping a descriptor");
+	close(*fd);
+	*fd = high;
+	if (high < proc_g.lowest)
+		proc_g.lowest = high;
+	if (high >= proc_g.lowest + proc_g.count)
+		proc_g.count = high - proc_g.lowest + 1;
+	return 0;
+}
+
+static unsigned kernel_namespaces(void)
+{
+	static const struct {
+		const char *path;
+		unsigned flag;
+	} optional[] = {{"/proc/self/ns/ipc", CLONE_NEWIPC},
+			{"/proc/self/ns/uts", CLONE_NEWUTS},
+			{"/proc/self/ns/cgroup", CLONE_NEWCGROUP}};
+	unsigned flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET;
+	for (size_t i = 0; i < ARRAY_SIZE(optional); i++) {
+		if (path_exists(optional[i].path))
+			flags |= optional[i].flag;
+	}
+	return flags;
+}
+
+static void list_applets(struct strbuf *out)
+{
+	static const char *const argv[] = {"busybox", "--list", NULL};
+	/* Without busybox there are no applets, and doctor says so. */
+	if (proc_tool_out(-1, argv, NULL, 0, out, NULL) < 0 || out->len > APPLETS_BYTES)
+		strbuf_reset(out);
+}
+
+int proc_setup(const char *shared, struct err *err)
+{
+	forget();
+	if (snprintf(proc_g.shared, sizeof(proc_g.shared), "%s", shared) >=
+	    (int)sizeof(proc_g.shared))
+		return err_sys(err, ENAMETOOLONG, "%s", shared);
+	int r = dir_make(shared, 0755, err);
+	_close_ int init = r < 0 ? -1 : open_init(err);
+	if (init < 0)
+		return r < 0 ? r : init;
+	proc_g.ns_flags = kernel_namespaces();
+	proc_g.lowest = INT_MAX / 2;
+	proc_g.count = 0;
+	/* A pipe's reader (PID 1) may end under us. */
+	signal(SIGPIPE, SIG_IGN);
+	_strbuf_ struct strbuf applets = STRBUF_INIT;
+	list_applets(&applets);
+	r = rootfs_template(shared, init, strbuf_str(&applets), &proc_g.mnt, &proc_g.init, err);
+	if (r < 0)
+		return r;
+	proc_g.null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	proc_g.pidns = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
+	proc_g.release = proc_g.null < 0 ? -1 : fcntl(proc_g.null, F_DUPFD_CLOEXEC, SLOT_FIRST);
+	int *slots[] = {&proc_g.init, &proc_g.mnt, &proc_g.null, &proc_g.pidns, &proc_g.release};
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(slots); i++)
+		r = to_slot(slots[i], err);
+	if (r < 0)
+		forget();
+	proc_g.ready = r == 0;
+	return r;
+}
+
+/* --- making one ------------------------------------------------------------------------------ */
+
+struct spawn {
+	const struct dns *ns;
+	const char *backend;
+	int pidfd;
+	int r;
+	struct err *err;
+};
+
+/* The descriptors labd-init finds; see init/proto.h. What the table had in their place is gone
+ * after the first two calls, and the pipes get the lowest free numbers. */
+static int place_descriptors(struct err *err)
+{
+	const unsigned end = (unsigned)(proc_g.lowest + proc_g.count);
+	int cmd[2], status[2];
+	if (close_range(end, ~0u, CLOSE_RANGE_UNSHARE) < 0 ||
+	    close_range(3, (unsigned)proc_g.lowest - 1, 0) < 0)
+		return err_sys(err, errno, "close_range");
+	if (dup2(proc_g.release, INIT_FD_RELEASE) < 0 || pipe2(cmd, 0) < 0 || pipe2(status, 0) < 0)
+		return err_sys(err, errno, "making pipes");
+	if (cmd[0] != INIT_FD_CMD || cmd[1] != INIT_FD_CMD_WRITE || status[0] != INIT_FD_STATUS ||
+	    status[1] != INIT_FD_STATUS_WRITE)
+		return err_set(err, EIO, "descriptors of pipes are not where they should be");
+	for (int i = 0; i < 3; i++) {
+		if (dup2(proc_g.null, i) < 0)
+			return err_sys(err, errno, "dup2");
+	}
+	return 0;
+}
+
+static int first_process_setup(const struct spawn *s)
+{
+	int r = place_descriptors(s->err);
+	if (r < 0)
+		return r;
+	if (setsid() < 0 && errno != EPERM)
+		return err_sys(s->err, errno, "setsid");
+	if ((proc_g.ns_flags & CLONE_NEWUTS) &&
+	    sethostname(s->ns->hostname, strlen(s->ns->hostname)) < 0)
+		return err_sys(s->err, errno, "setting the host name %s", s->ns->hostname);
+	r = rootfs_enter(s->ns, s->backend, s->err);
+	if (r == 0)
+		r = proc_pristine(INIT_FD_STATUS_WRITE + 1, s->err);
+	return r < 0 ? r : caps_drop(s->ns->kind, s->err);
+}
+
+static int first_process(void *arg)
+{
+	struct spawn *s = arg;
+	char *argv[] = {s->ns->kind == DNS_POD ? "/pause" : "init", NULL};
+	char *env[] = {NULL};
+	s->r = first_process_setup(s);
+	if (s->r == 0) {
+		execveat(proc_g.init, "", argv, env, AT_EMPTY_PATH);
+		s->r = err_sys(s->err, errno, "starting labd-init");
+	}
+	return 1;
+}
+
+/* I, of the comment above: shares labd's descriptor table, so pidfd is labd's. */
+static int intermediate(void *arg)
+{
+	struct spawn *s = arg;
+	if (setns(proc_g.mnt, CLONE_NEWNS) < 0) {
+		s->r = err_sys(s->err, errno, "entering the prepared mounts");
+		return 0;
+	}
+	pid_t pid = proc_clone(1, first_process, s, proc_g.ns_flags | CLONE_FILES | CLONE_PIDFD,
+			       &s->pidfd);
+	if (pid < 0)
+		s->r = err_sys(s->err, pid, "making namespaces");
+	else if (s->r < 0)
+		proc_wait(pid);
+	return 0;
+}
+
+/* The pid, in our own namespace, of the process behind a pidfd. */
+static pid_t pidfd_pid(int pidfd)
+{
+	char path[48];
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", pidfd);
+	_strbuf_ struct strbuf b = STRBUF_INIT;
+	if (file_read(path, 4096, &b, NULL) < 0)
+		return -1;
+	const char *p = strstr(strbuf_str(&b), "\nPid:");
+	return p ? (pid_t)strtol(p + 5, NULL, 10) : -1;
+}
+
+static int open_netns(pid_t pid)
+{
+	char path[40];
+	snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)pid);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+/* A network namespace and nothing else. */
+static int spawn_netns(struct nsproc *ret, struct err *err)
+{
+	_close_ int own = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+	if (own < 0)
+		return err_sys(err, errno, "/proc/thread-self/ns/net");
+	if (unshare(CLONE_NEWNET) < 0)
+		return err_sys(err, errno, "making a network namespace");
+	int fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC), r = -errno;
+	if (setns(own, CLONE_NEWNET) < 0) /* we would do the rest in the lab */
+		abort();
+	if (fd < 0)
+		return err_sys(err, r, "/proc/thread-self/ns/net");
+	*ret = (struct nsproc){.netns = fd, .release = -1};
+	return 0;
+}
+
+static int spawn_process(const struct dns *ns, const char *backend, int parent_pidfd,
+			 struct nsproc *ret, struct err *err)
+{
+	struct spawn s = {.ns = ns, .backend = backend, .pidfd = -1, .err = err};
+	int fds[2];
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return err_sys(err, errno, "pipe");
+	_close_ int write_end = fds[1];
+	dup3(fds[0], proc_g.release, O_CLOEXEC);
+	close(fds[0]);
+	int r = proc_helper(intermediate, &s, CLONE_FILES, parent_pidfd, err);
+	/* Our copy of the read end, or a dead process could not be told from a waiting one. */
+	dup3(proc_g.null, proc_g.release, O_CLOEXEC);
+	_close_ int pidfd = s.pidfd;
+	if (r == 0)
+		r = s.r;
+	if (r < 0)
+		return r;
+	struct proc_stat st;
+	pid_t pid = pidfd_pid(pidfd);
+	if (pid <= 0 || !proc_stat_read(pid, &st))
+		return err_set(err, ESRCH, "its first process ended at once");
+	int netns = open_netns(pid);
+	if (netns < 0)
+		return err_sys(err, netns, "opening its network namespace");
+	*ret = (struct nsproc){.pid = pid,
+			       .starttime = st.starttime,
+			       .netns = netns,
+			       .release = take_fd(&write_end)};
+	return 0;
+}
+
+int proc_spawn(const struct proc_env *e, const struct desired *d, int i,
+	       const struct nsproc *parent, struct nsproc *ret, struct err *err)
+{
+	assert(proc_g.ready);
+	const struct dns *ns = &d->ns.v[i];
+	*ret = (struct nsproc){.netns = -1, .release = -1};
+	if (ns->kind == DNS_FABRIC || ns->kind == DNS_ROUTER)
+		return spawn_netns(ret, err) < 0 ? err_wrap(err, "%s", ns->name) : 0;
+	assert((ns->kind == DNS_POD) == (parent != NULL));
+	_close_ int pidfd = parent ? proc_pidfd(parent->pid, parent->starttime) : -1;
+	if (parent && pidfd < 0)
+		return err_set(err, ESRCH, "%s: its node is gone", ns->name);
+	int r = spawn_process(ns, e->backend, pidfd, ret, err);
+	return r < 0 ? err_wrap(err, "%s", ns->name) : 0;
+}
+
+int proc_release(struct nsproc *p, struct err *err)
+{
+	if (p->release < 0)
+		return 0;
+	int r = write_all(p->release, INIT_RELEASE, 1);
+	close(p->release);
+	p->release = -1;
+	return r < 0 ? err_sys(err, r, "process %d, waiting to be released", (int)p->pid) : 0;
+}
+
+int proc_open(pid_t pid, uint64_t starttime, struct nsproc *ret, struct err *err)
+{
+	*ret = (struct nsproc){.netns = -1, .release = -1};
+	_close_ int pidfd = proc_pidfd(pid, starttime);
+	int netns = pidfd < 0 ? pidfd : open_netns(pid);
+	if (netns < 0)
+		return err_sys(err, netns, "process %d", (int)pid);
+	/* Between the two it may have ended; then what we opened is another's. */
+	if (!proc_alive(pid, starttime)) {
+		close(netns);
+		return err_sys(err, ESRCH, "process %d", (int)pid);
+	}
+	*ret = (struct nsproc){.pid = pid, .starttime = starttime, .netns = netns, .release = -1};
+	return 0;
+}
+
+/* --- its end --------------------------------------------------------------------------------- */
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* All inside got SIGKILL when PID 1 began to end; what still holds up PID 1 then are children of
+ * ours that are dead and that only our caller may reap. */
+static bool held_up_by_us(pid_t pid)
+{
+	struct proc_stat st;
+	return proc_stat_read(pid, &st) && (st.flags & PF_EXITING) && proc_exec_zombies();
+}
+
+int proc_kill(pid_t pid, uint64_t starttime, int timeout_ms, struct err *err)
+{
+	_close_ int fd = proc_pidfd(pid, starttime);
+	if (fd < 0)
+		return 0;
+	if (syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0) < 0)
+		return errno == ESRCH ? 0 : err_sys(err, errno, "killing process %d", (int)pid);
+	const int64_t deadline = now_ms() + timeout_ms;
+	for (;;) {
+		struct pollfd pfd = {.fd = fd, .events = POLLIN};
+		int n = poll(&pfd, 1, POLL_MS);
+		if (n < 0 && errno != EINTR)
+			return err_sys(err, errno, "waiting for process %d", (int)pid);
+		if (n > 0 || held_up_by_us(pid))
+			return 0;
+		if (now_ms() >= deadline)
+			return err_set(err, ETIMEDOUT, "process %d is not gone %d ms after SIGKILL",
+				       (int)pid, timeout_ms);
+	}
+}
