@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/* See site.h. */
+#include "labd/lab/site.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "labd/lab/fault.h"
+#include "labd/lab/life.h"
+#include "lib/base/cleanup.h"
+
+#define NETNS_DIR "/run/netns"
+
+void lab_pin_name(const char *lab, const char *ns, char *buf, size_t size)
+{
+	snprintf(buf, size, "%s-%s", lab, ns);
+}
+
+void site_init(struct site *s, const struct engine *e, const char *name)
+{
+	*s = (struct site){.e = e, .lab = {.lock = -1}};
+	snprintf(s->lab.name, sizeof(s->lab.name), "%s", name);
+	snprintf(s->lab.dir, sizeof(s->lab.dir), "%s/labs/%s", e->run, name);
+	snprintf(s->shared, sizeof(s->shared), "%s/shared", e->run);
+	s->env = (struct proc_env){.lab = s->lab.name, .dir = s->lab.dir, .shared = s->shared};
+}
+
+int site_slots(struct site *s, struct err *err)
+{
+	size_t n = s->lab.desired->ns.n;
+	s->env.backend = store_backend(s->e, &s->lab) == IPT_NFT ? "nft" : "legacy";
+	s->procs = calloc(n, sizeof(*s->procs));
+	s->netns = calloc(n, sizeof(*s->netns));
+	if (!s->procs || !s->netns)
+		return err_sys(err, ENOMEM, "lab \"%s\"", s->lab.name);
+	for (size_t i = 0; i < n; i++) {
+		s->procs[i] = (struct nsproc){.netns = -1, .release = -1};
+		s->netns[i] = -1;
+	}
+	return 0;
+}
+
+void site_free(struct site *s)
+{
+	size_t n = s->procs ? s->lab.desired->ns.n : 0;
+	for (size_t i = 0; i < n; i++) {
+		if (s->procs[i].netns >= 0)
+			close(s->procs[i].netns);
+		if (s->procs[i].release >= 0)
+			close(s->procs[i].release);
+	}
+	free(s->procs);
+	free(s->netns);
+	s->procs = NULL;
+	s->netns = NULL;
+	stored_free(&s->lab);
+}
+
+/* ---- making ---------------------------------------------------------------------------------- */
+
+static int pin(struct site *s, const struct dns *ns, int netns, struct err *err)
+{
+	char name[300], path[320];
+	struct stat st;
+	lab_pin_name(s->lab.name, ns->name, name, sizeof(name));
+	snprintf(path, sizeof(path), NETNS_DIR "/%s", name);
+	if (access(path, F_OK) == 0) {
+		err_set(err, EEXIST, "%s exists already and is not labd's", path);
+		return err_hint(err, "ip netns delete %s, if nobody needs it, or up --name OTHER",
+				name);
+	}
+	if (fstat(netns, &st) < 0)
+		return err_sys(err, errno, "namespace %s", name);
+	int r = journal_add(s->lab.dir, err, "pin %s %llu", name, (unsigned long long)st.st_ino);
+	return r < 0 ? r : proc_pin(netns, name, err);
+}
+
+int site_make(struct site *s, int i, struct err *err)
+{
+	const struct desired *d = s->lab.desired;
+	const struct dns *ns = &d->ns.v[i];
+	struct nsproc *p = &s->procs[i];
+
+	const struct nsproc *parent = ns->parent >= 0 ? &s->procs[ns->parent] : NULL;
+	int r = proc_spawn(&s->env, d, i, parent, p, err);
+	if (r < 0)
+		return r;
+	s->netns[i] = p->netns;
+	if (p->pid) {
+		r = crash_point("spawned", err);
+		if (r == 0)
+			r = journal_add(s->lab.dir, err, "proc %s %d %llu", ns->name, (int)p->pid,
+					(unsigned long long)p->starttime);
+		if (r == 0)
+			r = crash_point("journalled", err);
+		if (r == 0)
+			r = proc_release(p, err);
+	}
+	if (r == 0)
+		r = pin(s, ns, p->netns, err);
+	if (r == 0 && parent && ns->cni_netns)
+		r = journal_add(s->lab.dir, err, "inside %s %s %s", ns->name,
+				d->ns.v[ns->parent].name, ns->cni_netns);
+	if (r == 0 && parent && ns->cni_netns)
+		r = proc_pin_inside(parent, p->netns, ns->cni_netns, err);
+	return r < 0 ? r : crash_point("pinned", err);
+}
+
+/* ---- finding again --------------------------------------------------------------------------- */
+
+/* A namespace without processes is found by its pin. */
+static int open_pinned(struct site *s, const struct journal *j, int i)
+{
+	char name[300], path[320];
+	struct stat st;
+	lab_pin_name(s->lab.name, s->lab.desired->ns.v[i].name, name, sizeof(name));
+	snprintf(path, sizeof(path), NETNS_DIR "/%s", name);
+	_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return 0;
+	vec_foreach (const struct journal_pin, p, &j->pins)
+		if (strcmp(p->name, name) == 0 && p->ino == st.st_ino) {
+			s->procs[i].netns = s->netns[i] = take_fd(&fd);
+			return 1;
+		}
+	return 0;
+}
+
+int site_open(struct site *s, const struct journal *j, int i, struct err *err)
+{
+	const struct dns *ns = &s->lab.desired->ns.v[i];
+	if (s->netns[i] >= 0)
+		return 1;
+	if (ns->kind == DNS_FABRIC || ns->kind == DNS_ROUTER)
+		return open_pinned(s, j, i);
+	const struct journal_proc *p = journal_proc_find(j, ns->name);
+	if (!p || !proc_alive(p->pid, p->starttime))
+		return 0;
+	int r = proc_open(p->pid, p->starttime, &s->procs[i], err);
+	if (r < 0)
+		return r == -ESRCH ? 0 : r;
+	s->netns[i] = s->procs[i].netns;
+	return 1;
+}
+
+/* ---- taking away ----------------------------------------------------------------------------- */
+
+static dev_t netns_dir_dev(void)
+{
+	struct stat st;
+	return stat(NETNS_DIR, &st) == 0 ? st.st_dev : 0;
+}
+
+int site_unpin(const struct journal_pin *p, struct err *err)
+{
+	char path[320];
+	struct stat st;
+	snprintf(path, sizeof(path), NETNS_DIR "/%s", p->name);
+	if (lstat(path, &st) < 0)
+		return 0;
+	bool ours = st.st_ino == p->ino || (S_ISREG(st.st_mode) && st.st_size == 0 &&
+					    st.st_nlink == 1 && st.st_dev == netns_dir_dev());
+	return ours ? proc_unpin(p->name, err) : 0;
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/* See session.h. */
+#include "labd/session.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "lib/base/log.h"
+
+void session_signals(void)
+{
+	sigset_t none;
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGCHLD, SIG_DFL);
+}
+
+void session_refuse(int fd, const char *fmt, ...)
+{
+	struct err e = {.code = -EBUSY, .cls = ERR_FAILED};
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(e.text, sizeof(e.text), fmt, ap);
+	va_end(ap);
+	struct wire w;
+	wire_init(&w, dup(fd));
+	struct err ignored;
+	wire_send_json(&w, json_pack("{s:o}", "error", wire_err_to_json(&e)), &ignored);
+	wire_close(&w);
+}
+
+void session_progress(struct session *s, json_t *obj)
+{
+	struct err err;
+	json_t *msg = json_pack("{s:o}", "progress", obj);
+	if (s->gone)
+		json_decref(msg);
+	else if (wire_send_json(&s->w, msg, &err) < 0)
+		s->gone = true;
+}
+
+bool session_cancelled(struct session *s)
+{
+	char c;
+	if (!s->gone && recv(s->w.fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
+		s->gone = true;
+	return s->gone;
+}
+
+static const struct method *find(const char *name)
+{
+	for (const struct method *m = methods; m->name; m++)
+		if (strcmp(m->name, name) == 0)
+			return m;
+	return NULL;
+}
+
+static int check_version(const struct session *s, const char *version, struct err *err)
+{
+	if (version && strcmp(version, wire_build()) == 0)
+		return 0;
+	err_set(err, EPROTO, "labctl is build %.60s, labd (engine %s) is build %s",
+		version ? version : "unknown", s->server->engine.name, wire_build());
+	return err_hint(err,
+			"labctl engine stop; labs go on, the next command starts the new labd");
+}
+
+static int call(struct session *s, json_t *msg, json_t **ret_result, struct err *err)
+{
+	const char *name = json_string_value(json_object_get(msg, "call"));
+	const struct method *m = name ? find(name) : NULL;
+	if (!m)
+		return err_setc(err, ENOSYS, ERR_USAGE, "labd has no call \"%.60s\"",
+				name ? name : "");
+	if (!m->any_version) {
+		int r = check_version(s, json_string_value(json_object_get(msg, "version")), err);
+		if (r < 0)
+			return r;
+	}
+	json_t *args = json_object_get(msg, "args");
+	json_t *none = json_is_object(args) ? NULL : json_object();
+	int r = m->fn(s, none ? none : args, ret_result, err);
+	json_decref(none);
+	return r;
+}
+
+static void serve(struct session *s)
+{
+	struct err err = {0};
+	json_t *msg = NULL, *result = NULL;
+	int r = wire_recv_json(&s->w, &msg, &err);
+	if (r == 0)
+		return; /* a probe for life: connect and close */
+	if (r > 0)
+		r = call(s, msg, &result, &err);
+	json_decref(msg);
+	json_t *reply = r < 0 ? json_pack("{s:o}", "error", wire_err_to_json(&err))
+			      : json_pack("{s:o}", "result", result ? result : json_object());
+	if (r < 0 && s->faults)
+		json_object_set(json_object_get(reply, "error"), "faults", s->faults);
+	json_decref(s->faults);
+	struct err lost;
+	if (wire_send_json(&s->w, reply, &lost) < 0)
+		log_debug("reply: %s", lost.text);
+}
+
+void session_run(const struct server *server, int fd, uid_t uid, gid_t gid)
+{
+	struct session s = {.server = server, .uid = uid, .gid = gid};
+	session_signals();
+	int flags = fcntl(fd, F_GETFL); /* a guest's clients come non-blocking */
+	if (flags >= 0)
+		fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
+	wire_init(&s.w, fd);
+	serve(&s);
+	wire_close(&s.w);
+	_exit(0);
+}
