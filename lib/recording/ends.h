@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* ends: the first and the last step of a flight. Shared within this room. */
+#ifndef RECORDING_ENDS_H
+#define RECORDING_ENDS_H
+
+#include "lib/recording/emit.h"
+
+void step_begin(struct walk *w);
+/* Delivered, or, where the verdict says so of this flight, dropped or lost. */
+void step_end(struct walk *w);
+
+#endif
