@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * client: calls to engines (docs/PROTOCOL.md), and finding the engine that has a lab.
+ * Not for starting engines (engine.h).
+ */
+#ifndef LABCTL_CLIENT_H
+#define LABCTL_CLIENT_H
+
+#include <jansson.h>
+#include <limits.h>
+
+#include "labctl/verbs.h"
+#include "lib/wire/wire.h"
+
+enum engine_kind { ENGINE_HOST, ENGINE_GUEST, ENGINE_COUNT };
+
+/* "host", "guest". */
+const char *engine_name(enum engine_kind k);
+/* Where its socket is for this user. */
+const char *engine_socket(enum engine_kind k, char buf[static PATH_MAX]);
+
+struct call {
+	const char *name;
+	json_t *args; /* reference stolen; NULL: none */
+	/* Called for each progress message. */
+	void (*progress)(const json_t *progress, void *arg);
+	void *arg;
+	int timeout_s;	  /* without any message for so long the engine is given up; 0: wait on */
+	bool cancellable; /* SIGINT and SIGTERM half-close the connection, once */
+	json_t **faults;  /* faults of an error reply, a new reference or NULL; may be NULL */
+};
+
+/* Connect. -ENOENT or -ECONNREFUSED: it does not run. EACCES is of class denied. */
+int client_connect(enum engine_kind k, struct wire *w, struct err *err);
+/* Send a call on a connection; args' reference is stolen. */
+int client_send(struct wire *w, const char *name, json_t *args, struct err *err);
+/* Connect, call, wait for the result (a new reference). */
+int client_call(enum engine_kind k, const struct call *c, json_t **result, struct err *err);
+
+/* Does it answer? */
+bool client_answers(enum engine_kind k);
+/* The process that listens for it on this machine (a guest knows only its own ids); 0: none. */
+pid_t client_engine_pid(enum engine_kind k);
+
+/*
+ * Which engine has the lab that the command line means: -l, LABCTL_LAB, or the only one running.
+ * Starts the host engine when root left labs behind without one. On success *k is set and *lab is
+ * the name or NULL (the engine's only lab); the text is borrowed.
+ */
+int client_lab(const struct opts *o, enum engine_kind *k, const char **lab, struct err *err);
+
+/* The labs of one engine or of all that answer, as a new array; an engine that does not answer has
+ * none. */
+json_t *client_labs(enum engine_kind k);
+json_t *client_all_labs(void);
+
+/* Objects of a kind; a new array. ns NULL: all. ConfigMaps have their texts back. */
+int client_get(enum engine_kind k, const char *lab, const char *kind, const char *ns,
+	       json_t **items, struct err *err);
+
+/* Print a result as -o json or yaml says. */
+int client_print(const char *form, const json_t *v, struct err *err);
+
+#endif

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/* get: the verbs get and describe. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "labctl/objects.h"
+#include "lib/base/cleanup.h"
+#include "lib/view/describe.h"
+#include "lib/view/obj.h"
+
+/* What was found, kind by kind, in the order asked for. */
+struct found {
+	const struct view_kind *kind[MAX_ASKED];
+	json_t *items[MAX_ASKED];
+	size_t n;
+	size_t objects; /* in all of them */
+	bool missing;	/* a name was not there; told already */
+};
+
+static void found_free(struct found *f)
+{
+	for (size_t i = 0; i < f->n; i++)
+		json_decref(f->items[i]);
+}
+
+/* Objects of one kind belong into one table, however they were asked for. */
+static void add_found(struct found *f, const struct view_kind *k, json_t *items)
+{
+	size_t i = 0;
+	f->objects += json_array_size(items);
+	while (i < f->n && f->kind[i] != k)
+		i++;
+	if (i < f->n) {
+		json_array_extend(f->items[i], items);
+		json_decref(items);
+		return;
+	}
+	f->kind[f->n] = k;
+	f->items[f->n++] = items;
+}
+
+static int find_all(const struct source *s, const struct ask *ask, bool beginnings, struct found *f,
+		    struct err *err)
+{
+	for (size_t i = 0; i < ask->n; i++) {
+		const struct asked *a = &ask->v[i];
+		json_t *items = NULL;
+		int r = objects_fetch(s, a->kind, &items, err);
+		if (r < 0)
+			return r;
+		json_t *named = objects_named(items, a->name, beginnings);
+		if (a->name && json_array_size(named) == 0) {
+			objects_not_found(a->kind, a->name, items);
+			f->missing = true;
+		}
+		add_found(f, a->kind, named);
+		json_decref(items);
+	}
+	return 0;
+}
+
+static void print_tables(const struct found *f, struct view_list *v)
+{
+	size_t shown = 0;
+	for (size_t i = 0; i < f->n; i++) {
+		_strbuf_ struct strbuf out = STRBUF_INIT;
+		if (json_array_size(f->items[i]) == 0)
+			continue;
+		struct view_list own = *v;
+		own.namespaces = v->namespaces && f->kind[i]->namespaced;
+		view_list_print(f->kind[i], f->items[i], &own, &out);
+		printf("%s%s", shown++ ? "\n" : "", strbuf_str(&out));
+	}
+}
+
+static void print_names(const struct found *f)
+{
+	for (size_t i = 0; i < f->n; i++) {
+		size_t k;
+		json_t *o;
+		json_array_foreach (f->items[i], k, o) {
+			_strbuf_ struct strbuf name = STRBUF_INIT;
+			view_full_name(f->kind[i], o, &name);
+			puts(strbuf_str(&name));
+		}
+	}
+}
+
+/* One object as itself, else a List. */
+static int print_data(const struct found *f, bool single, const char *form, struct err *err)
+{
+	if (single && f->objects == 1)
+		return client_print(form, json_array_get(f->items[0], 0), err);
+	json_t *all = json_array();
+	for (size_t i = 0; i < f->n; i++)
+		json_array_extend(all, f->items[i]);
+	json_t *list = json_pack("{s:s, s:s, s:o, s:{s:s}}", "apiVersion", "v1", "kind", "List",
+				 "items", all, "metadata", "resourceVersion", "");
+	int r = client_print(form, list, err);
+	json_decref(list);
+	return r;
+}
+
+static void print_none(const struct source *s, const struct ask *ask)
+{
+	bool namespaced = false;
+	for (size_t i = 0; i < ask->n; i++)
+		namespaced = namespaced || ask->v[i].kind->namespaced;
+	if (s->ns && namespaced)
+		fprintf(stderr, "No resources found in %s namespace.\n", s->ns);
+	else
+		fputs("No resources found\n", stderr);
+}
+
+int verb_get(const struct opts *o, struct err *err)
+{
+	const char *form = o->val[FLAG_OUTPUT] ? o->val[FLAG_OUTPUT] : "";
+	struct ask ask;
+	struct source s;
+	_cleanup_(found_free) struct found f = {.n = 0};
+	int r = objects_parse(o, &ask, err);
+	if (r == 0)
+		r = objects_source(o, &s, err);
+	if (r == 0)
+		r = find_all(&s, &ask, false, &f, err);
+	if (r < 0)
+		return r;
+	struct view_list v = {.wide = strcmp(form, "wide") == 0,
+			      .namespaces = o->val[FLAG_ALL_NAMESPACES] != NULL,
+			      .no_headers = o->val[FLAG_NO_HEADERS] != NULL,
+			      .prefix = !ask.one_kind || strcmp(o->args[0], "all") == 0,
+			      .now = time(NULL)};
+	if (strcmp(form, "json") == 0 || strcmp(form, "yaml") == 0)
+		r = f.missing && f.objects == 0 ? 0 : print_data(&f, ask.one_object, form, err);
+	else if (strcmp(form, "name") == 0)
+		print_names(&f);
+	else if (f.objects)
+		print_tables(&f, &v);
+	else if (!f.missing)
+		print_none(&s, &ask);
+	return r < 0 ? r : f.missing ? ERR_NOT_FOUND : 0;
+}
+
+/* What a description needs besides the object (view_describe()); a new reference or NULL. */
+static json_t *related(const struct source *s, const struct view_kind *k, const json_t *o)
+{
+	json_t *items = NULL, *ret = NULL;
+	if (strcmp(k->plural, "nodes") == 0 &&
+	    client_get(s->engine, s->lab, "pods", NULL, &items, NULL) == 0)
+		return items;
+	if (strcmp(k->plural, "services") != 0 ||
+	    client_get(s->engine, s->lab, "endpoints", obj_str(o, "metadata.namespace", "default"),
+		       &items, NULL) < 0)
+		return NULL;
+	json_t *named = objects_named(items, obj_name(o), false);
+	ret = json_incref(json_array_get(named, 0));
+	json_decref(named);
+	json_decref(items);
+	return ret;
+}
+
+int verb_describe(const struct opts *o, struct err *err)
+{
+	struct ask ask;
+	struct source s;
+	_cleanup_(found_free) struct found f = {.n = 0};
+	int r = objects_parse(o, &ask, err);
+	if (r == 0)
+		r = objects_source(o, &s, err);
+	if (r == 0)
+		r = find_all(&s, &ask, true, &f, err);
+	if (r < 0)
+		return r;
+	size_t shown = 0;
+	for (size_t i = 0; i < f.n; i++) {
+		size_t k;
+		json_t *obj;
+		json_array_foreach (f.items[i], k, obj) {
+			_strbuf_ struct strbuf out = STRBUF_INIT;
+			json_t *extra = related(&s, f.kind[i], obj);
+			view_describe(f.kind[i], obj, extra, &out);
+			json_decref(extra);
+			printf("%s%s", shown++ ? "\n\n" : "", strbuf_str(&out));
+		}
+	}
+	if (!f.objects && !f.missing)
+		print_none(&s, &ask);
+	return f.missing ? ERR_NOT_FOUND : 0;
+}
