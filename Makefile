@@ -1,0 +1,168 @@
+# labd: build, test and install. `make help` lists the targets.
+VERSION  := 0.1.0
+BUILD    ?= build
+PREFIX   ?= /usr/local
+DESTDIR  ?=
+CC       ?= cc
+Q        := $(if $(V),,@)
+
+PKGS_LIB  := jansson libmd
+PKGS_CTL  := yaml-0.1
+PKGS_LABD := libmnl libnl-3.0 libnl-genl-3.0 libnl-route-3.0 libsystemd
+
+WARN     := -Wall -Wextra -Werror -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes \
+            -Wvla -Wundef -Wformat=2 -Wno-unused-parameter
+HARDEN   := -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
+OPT      ?= -O2 -g
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS_LIB) $(PKGS_CTL) $(PKGS_LABD) 2>/dev/null)
+CFLAGS_ALL := -std=gnu17 -D_GNU_SOURCE $(OPT) $(WARN) $(HARDEN) -I. $(PKG_CFLAGS) \
+              -DLABD_VERSION='"$(VERSION)"' $(SAN) $(CFLAGS)
+LDFLAGS_ALL := -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(SAN) $(LDFLAGS)
+ifneq ($(SAN),)
+HARDEN := -fPIE -fno-omit-frame-pointer
+WARN   += -Wno-format-truncation -Wno-format-overflow # gcc 12 errs about them when it instruments
+endif
+
+LIBS_CTL  = $(shell pkg-config --libs $(PKGS_LIB) $(PKGS_CTL))
+LIBS_LABD = $(shell pkg-config --libs $(PKGS_LIB) $(PKGS_LABD))
+
+SRC_LIB   := $(wildcard lib/base/*.c lib/kube/*.c lib/wire/*.c lib/plan/*.c lib/recording/*.c)
+SRC_CTL   := $(wildcard labctl/*.c lib/yaml/*.c lib/view/*.c)
+SRC_LABD  := $(wildcard labd/*.c labd/kernel/*.c labd/lab/*.c labd/trace/*.c labd/guest/*.c)
+SRC_INIT  := $(wildcard labd/init/*.c)
+SRC_TEST  := $(wildcard tests/unit/test_*.c)
+
+# What client and daemon compare (wire_build()): the version and a digest of all sources.
+BUILD_ID  := $(shell cat $(SRC_LIB) $(SRC_CTL) $(SRC_LABD) $(SRC_INIT) 2>/dev/null | sha1sum | cut -c1-8)
+
+obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+OBJ_LIB   := $(call obj,$(SRC_LIB))
+OBJ_CTL   := $(call obj,$(SRC_CTL))
+OBJ_LABD  := $(call obj,$(SRC_LABD))
+OBJ_INIT  := $(call obj,$(SRC_INIT))
+TESTS     := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(SRC_TEST))
+# What unit tests link against: everything but the mains.
+OBJ_TEST  := $(OBJ_LIB) $(filter-out %/labctl/main.o,$(OBJ_CTL)) $(filter-out %/labd/main.o,$(OBJ_LABD))
+
+.PHONY: all
+all: $(BUILD)/labctl $(BUILD)/labd $(BUILD)/labd-init
+
+$(BUILD)/labctl: $(OBJ_CTL) $(OBJ_LIB)
+	@$(if $(V),,echo '  LINK  $@')
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_CTL)
+$(BUILD)/labd: $(OBJ_LABD) $(OBJ_LIB)
+	@$(if $(V),,echo '  LINK  $@')
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_LABD)
+# PID 1 of nodes and pods: static, so that it starts in any file system view and fast.
+$(BUILD)/labd-init: $(OBJ_INIT)
+	@$(if $(V),,echo '  LINK  $@')
+	$(Q)$(CC) -static -Wl,-z,relro,-z,now $(LDFLAGS) -o $@ $^
+$(BUILD)/libtest.a: $(OBJ_TEST)
+	@rm -f $@; ar rcs $@ $^
+$(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libtest.a
+	@mkdir -p $(@D)
+	@$(if $(V),,echo '  LINK  $@')
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $< $(BUILD)/libtest.a $(LIBS_CTL) $(LIBS_LABD) -lcmocka
+$(BUILD)/obj/labd/init/%.o: labd/init/%.c Makefile
+	@mkdir -p $(@D)
+	@$(if $(V),,echo '  CC    $<')
+	$(Q)$(CC) $(filter-out $(SAN),$(CFLAGS_ALL)) -MMD -MP -c -o $@ $<
+$(BUILD)/obj/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	@$(if $(V),,echo '  CC    $<')
+	$(Q)$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+$(BUILD)/obj/lib/wire/wire.o: CFLAGS_ALL += -DLABD_BUILD='"$(BUILD_ID)"'
+$(BUILD)/obj/lib/wire/wire.o: $(BUILD)/id
+$(BUILD)/id: FORCE
+	@mkdir -p $(@D); echo $(BUILD_ID) | cmp -s - $@ || echo $(BUILD_ID) >$@
+.PHONY: FORCE
+FORCE:
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+
+# ---- packages -------------------------------------------------------------------------------
+
+DEPS_BUILD := gcc make pkg-config libnl-3-dev libnl-genl-3-dev libnl-route-3-dev libmnl-dev \
+              libyaml-dev libjansson-dev libmd-dev uthash-dev libsystemd-dev
+DEPS_RUN   := iproute2 iptables ipset ipvsadm nftables conntrack bridge-utils net-tools curl tcpdump \
+              busybox-static nginx-light dnsmasq-base bird2 user-mode-linux procps
+DEPS_TEST  := libcmocka-dev bats clang clang-format jq kmod man-db tshark libxml2-utils
+
+.PHONY: deps deps-test
+deps:
+	@tests/lib/packages $(DEPS_BUILD) $(DEPS_RUN)
+deps-test:
+	@tests/lib/packages $(DEPS_BUILD) $(DEPS_RUN) $(DEPS_TEST)
+
+# ---- what people run ------------------------------------------------------------------------
+
+.PHONY: demo check unit check-style asan bench help
+# Everything from a fresh clone: packages, build, a cluster, a packet.
+demo: deps
+	@$(MAKE) --no-print-directory -s all
+	@docs/demo.sh
+
+# All tests. The last line is "N passed, M failed".
+check: deps-test
+	@$(MAKE) --no-print-directory -s all tests
+	@BUILD=$(BUILD) tests/run
+
+.PHONY: tests
+tests: $(TESTS) $(BUILD)/tests/transcript
+$(BUILD)/tests/transcript: $(BUILD)/obj/tests/lib/transcript.o $(BUILD)/libtest.a
+	@mkdir -p $(@D)
+	@$(if $(V),,echo '  LINK  $@')
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $< $(BUILD)/libtest.a $(LIBS_CTL) $(LIBS_LABD)
+
+unit: all $(TESTS)
+	@BUILD=$(BUILD) tests/run unit
+check-style:
+	@BUILD=$(BUILD) tests/run style
+
+# The same programs under the address and undefined-behaviour sanitizers, in build-asan.
+asan:
+	$(MAKE) BUILD=build-asan OPT='-O1 -g' SAN='-fsanitize=address,undefined -fno-sanitize-recover=undefined' all tests
+
+bench: all
+	@BUILD=$(BUILD) tests/bench
+
+# ---- installation ---------------------------------------------------------------------------
+
+BINDIR := $(DESTDIR)$(PREFIX)/bin
+LABDIR := $(DESTDIR)$(PREFIX)/share/labd/labs
+MANDIR := $(DESTDIR)$(PREFIX)/share/man
+COMPDIR := $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+UNITDIR := $(DESTDIR)$(PREFIX)/lib/systemd/system
+
+.PHONY: install uninstall clean
+install: all
+	install -d $(BINDIR) $(LABDIR) $(MANDIR)/man1 $(MANDIR)/man5 $(MANDIR)/man8 $(COMPDIR) $(UNITDIR)
+	install -m755 $(BUILD)/labctl $(BUILD)/labd $(BUILD)/labd-init $(BINDIR)
+	install -m644 labs/*.lab.yaml $(LABDIR)
+	install -m644 docs/man/*.1 $(MANDIR)/man1
+	install -m644 docs/man/*.5 $(MANDIR)/man5
+	install -m644 docs/man/*.8 $(MANDIR)/man8
+	$(BUILD)/labctl completion bash > $(COMPDIR)/labctl
+	sed 's|@BINDIR@|$(PREFIX)/bin|' docs/systemd/labd.service.in > $(UNITDIR)/labd.service
+	install -m644 docs/systemd/labd.socket $(UNITDIR)
+uninstall:
+	rm -f $(BINDIR)/labctl $(BINDIR)/labd $(BINDIR)/labd-init $(COMPDIR)/labctl
+	rm -f $(patsubst docs/man/%.1,$(MANDIR)/man1/%.1,$(wildcard docs/man/*.1)) \
+	      $(patsubst docs/man/%.5,$(MANDIR)/man5/%.5,$(wildcard docs/man/*.5)) \
+	      $(patsubst docs/man/%.8,$(MANDIR)/man8/%.8,$(wildcard docs/man/*.8))
+	rm -f $(UNITDIR)/labd.service $(UNITDIR)/labd.socket
+	rm -rf $(DESTDIR)$(PREFIX)/share/labd
+clean:
+	rm -rf build build-asan
+
+include docs/man/man.mk
+
+help:
+	@echo 'make            build/labctl, build/labd and build/labd-init'
+	@echo 'make demo       packages, build, a cluster, a packet delivered'
+	@echo 'make check      packages, build, all tests'
+	@echo 'make unit       unit tests only        make check-style  formatting and room rules'
+	@echo 'make asan       sanitizer build in build-asan'
+	@echo 'make man        the man pages from their scdoc sources (needs scdoc)'
+	@echo 'make bench      up and down against the plan script by hand'
+	@echo 'make deps       install the Debian packages'
+	@echo 'make install    DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)'

@@ -1,0 +1,49 @@
+# Shared by the .bats files: an engine of the test's own, and helpers to look at what labctl prints.
+# Everything listens below $LABD_SOCKET's directory (tests/run sets it); nothing touches the machine's labd.
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+BUILD=${BUILD:-build}
+case $BUILD in /*) ;; *) BUILD=$ROOT/$BUILD ;; esac
+PATH=$BUILD:$PATH
+export LABD_LABS=$ROOT/labs NO_COLOR=1 LC_ALL=C.UTF-8
+
+own_engine() {
+	TEST_DIR=$(mktemp -d)
+	export TEST_DIR LABD_SOCKET=$TEST_DIR/run/labd.sock
+}
+
+end_engine() {
+	labctl down --all >/dev/null 2>&1 || true
+	labctl engine stop >/dev/null 2>&1 || true
+	local i
+	for i in $(seq 100); do
+		[ -e "$LABD_SOCKET" ] || [ -e "$LABD_SOCKET.guest" ] || break
+		sleep 0.1
+	done
+	rm -rf "$TEST_DIR"
+}
+
+need_root() {
+	[ "$(id -u)" = 0 ] || skip "needs root"
+}
+
+need_guest() {
+	command -v linux.uml >/dev/null || skip "needs user-mode-linux"
+}
+
+# has PATTERN: the output of the last `run` has a line matching the extended regular expression.
+has() {
+	grep -qE -- "$1" <<<"$output" || {
+		echo "no line matches: $1"
+		echo "$output"
+		return 1
+	}
+}
+
+hasnt() {
+	! grep -qE -- "$1" <<<"$output" || {
+		echo "a line matches: $1"
+		echo "$output"
+		return 1
+	}
+}

@@ -1,0 +1,219 @@
+# A lab's life: nothing is lost when labd is killed, nothing stays when a lab goes.
+
+load lib/common.bash
+
+setup() {
+	need_root
+	own_engine
+	cat >"$TEST_DIR/small.yaml" <<-'Y'
+		apiVersion: labd.dev/v1
+		kind: Lab
+		metadata: {name: small}
+		spec: {cni: flannel, underlay: {cidr: 192.0.2.0/24, nic: eth0}}
+		---
+		apiVersion: v1
+		kind: Node
+		metadata: {name: n1}
+		spec: {podCIDR: 10.244.0.0/24}
+		status: {addresses: [{type: InternalIP, address: 192.0.2.11}]}
+		---
+		apiVersion: v1
+		kind: Node
+		metadata: {name: n2}
+		spec: {podCIDR: 10.244.1.0/24}
+		status: {addresses: [{type: InternalIP, address: 192.0.2.12}]}
+		---
+		apiVersion: v1
+		kind: Pod
+		metadata: {name: client, labels: {app: client}}
+		spec: {nodeName: n1, containers: [{name: c, image: busybox}]}
+		---
+		apiVersion: v1
+		kind: Pod
+		metadata: {name: web, labels: {app: web}}
+		spec: {nodeName: n2, containers: [{name: c, image: agnhost}]}
+		---
+		apiVersion: v1
+		kind: Service
+		metadata: {name: web}
+		spec: {selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}
+	Y
+	"$ROOT/tests/lib/host-state" >"$TEST_DIR/before"
+}
+
+teardown() {
+	[ -n "${TEST_DIR:-}" ] && end_engine
+}
+
+# The machine is as it was before the test, but for the engine itself.
+unchanged() {
+	local i
+	for i in $(seq 40); do
+		"$ROOT/tests/lib/host-state" >"$TEST_DIR/after"
+		diff <(grep -vE 'labd|^labd' "$TEST_DIR/before") <(grep -vE 'labd' "$TEST_DIR/after") >"$TEST_DIR/diff" && return 0
+		sleep 0.25
+	done
+	cat "$TEST_DIR/diff"
+	return 1
+}
+
+labd_pid() {
+	labctl engine status -o json | jq -r 'if type=="array" then .[] else . end | (.engines? // [.])[] | select(.engine == "host") | .pid'
+}
+
+@test "down of nothing succeeds, also by name; an unknown lab to exec in is exit 3" {
+	run labctl down
+	[ "$status" = 0 ]
+	run labctl down never-was
+	[ "$status" = 0 ]
+	run labctl exec -l never-was x -- true
+	[ "$status" = 3 ]
+}
+
+@test "up, a packet, down: the machine is as it was" {
+	labctl up "$TEST_DIR/small.yaml"
+	run labctl exec client -- wget -qO- http://web/hostname
+	[ "$output" = web ]
+	labctl down small
+	unchanged
+}
+
+@test "labs and their traffic survive kill -9 of labd, and the next labd takes them over" {
+	labctl up "$TEST_DIR/small.yaml"
+	pid=$(labd_pid)
+	kill -9 "$pid"
+	run labctl exec client -- wget -qO- http://web/hostname
+	[ "$output" = web ]
+	[ "$(labd_pid)" != "$pid" ]
+	run labctl ls
+	has '^small +host +'
+	labctl down small
+	unchanged
+}
+
+@test "a container's program that is not there: up says which, hints, and undoes everything" {
+	sed 's|image: busybox|image: x/y:1, command: [/app/server, --port=1]|' "$TEST_DIR/small.yaml" >"$TEST_DIR/app.yaml"
+	run labctl up "$TEST_DIR/app.yaml"
+	[ "$status" = 1 ]
+	has '^labctl: n1-client: c: /app/server: No such file or directory$'
+	has "^  hint: a container's programs are this machine's own"
+	run labctl ls
+	has 'no lab is running'
+	unchanged
+}
+
+@test "names longer than a host name can be: a node and a pod of 253 characters" {
+	local long
+	long=$(printf 'a%.0s' $(seq 61))
+	long=$long.$long.$long.$long
+	sed -E "s/([nN]ame: )n2/\\1$long/; s/name: web, labels/name: ${long%?????}, labels/" "$TEST_DIR/small.yaml" >"$TEST_DIR/long.yaml"
+	labctl up "$TEST_DIR/long.yaml"
+	run labctl exec client -- wget -qO- http://web/hostname
+	[ "$output" = "$(cut -c -63 <<<"$long")" ]
+	run labctl get nodes -o name
+	has "^node/$long$"
+	labctl down
+	unchanged
+}
+
+@test "labd started by a socket, as systemd does it; engine stop does not wake it up again" {
+	command -v systemd-socket-activate >/dev/null || skip "needs systemd-socket-activate"
+	mkdir "$TEST_DIR/run"
+	systemd-socket-activate -l "$LABD_SOCKET" "$BUILD/labd" --engine=host --idle-exit=60 --socket="$LABD_SOCKET" \
+		>"$TEST_DIR/activate.log" 2>&1 &
+	activated=$!
+	for _ in $(seq 50); do
+		[ -S "$LABD_SOCKET" ] && break
+		sleep 0.1
+	done
+	labctl up "$TEST_DIR/small.yaml"
+	[ "$(labd_pid)" = $activated ]
+	labctl down small
+	labctl engine stop
+	wait $activated
+	rm "$LABD_SOCKET"
+	unchanged
+}
+
+@test "two labs with the same addresses run side by side" {
+	labctl up "$TEST_DIR/small.yaml"
+	labctl up "$TEST_DIR/small.yaml" --name twin
+	run labctl exec client -- true
+	[ "$status" = 2 ]
+	has 'several labs are running: small, twin'
+	for lab in small twin; do
+		run labctl exec -l $lab client -- wget -qO- http://web/hostname
+		[ "$output" = web ]
+	done
+	labctl down --all
+	unchanged
+}
+
+@test "a failure at any step undoes everything" {
+	local k
+	for k in $(seq 1 3 400); do
+		LABD_FAIL_AT=$k run labctl up "$TEST_DIR/small.yaml"
+		[ "$status" = 0 ] && break
+		has 'injected after step'
+		labctl engine stop >/dev/null
+		unchanged
+	done
+	[ "$status" = 0 ]
+	[ "$k" -gt 20 ]
+}
+
+@test "a crash at any step is cleaned up by the daemon, or by the next one" {
+	local k
+	for k in $(seq 1 3 400); do
+		LABD_CRASH_AT=$k run labctl up "$TEST_DIR/small.yaml"
+		[ "$status" = 0 ] && break
+		labctl engine stop >/dev/null || true
+		labctl ls >/dev/null # the next engine recovers
+		labctl engine stop >/dev/null || true
+		unchanged
+	done
+	[ "$status" = 0 ]
+	[ "$k" -gt 20 ]
+}
+
+@test "a namespace of the same name that is somebody else's is an error and stays" {
+	ip netns add small-n2
+	run labctl up "$TEST_DIR/small.yaml"
+	[ "$status" = 1 ]
+	has '/run/netns/small-n2 exists already'
+	ip netns list | grep -q '^small-n2'
+	run ip netns list
+	hasnt 'small-n1'
+	ip netns delete small-n2
+}
+
+@test "Ctrl-C during up undoes everything" {
+	LABD_SLOW_MS=100 labctl engine start >/dev/null
+	labctl up "$TEST_DIR/small.yaml" >"$TEST_DIR/out" 2>&1 &
+	pid=$!
+	sleep 1
+	ip netns list | grep -q '^small-'
+	kill -INT $pid
+	rc=0
+	wait $pid || rc=$?
+	[ "$rc" = 130 ]
+	grep -q 'undone' "$TEST_DIR/out"
+	run labctl ls
+	hasnt small
+	unchanged
+}
+
+@test "structure: no device is moved between namespaces and none deleted one by one" {
+	command -v strace >/dev/null || skip "needs strace"
+	labctl engine start >/dev/null
+	strace -f -qq -e trace=sendmsg,sendto -o "$TEST_DIR/trace" -p "$(labd_pid)" &
+	tracer=$!
+	sleep 0.3
+	labctl up "$TEST_DIR/small.yaml"
+	labctl down small
+	kill $tracer
+	wait $tracer || true
+	run cat "$TEST_DIR/trace"
+	hasnt 'RTM_DELLINK'
+	hasnt 'RTM_SETLINK.*IFLA_NET_NS'
+}

@@ -1,0 +1,185 @@
+# labctl trace, flow and verify on the host engine: recordings against golden ones with both iptables backends, every
+# TRY line, exports, and that nothing stays behind nor comes in from others.
+
+bats_require_minimum_version 1.5.0
+load lib/common.bash
+load lib/recordings.bash
+
+LAB=trace-flannel
+
+setup_file() {
+	[ "$(id -u)" = 0 ] || return 0
+	own_engine
+	recording_lab flannel-vxlan >"$TEST_DIR/lab.yaml"
+	labctl up "$TEST_DIR/lab.yaml" --name "$LAB" >&2
+	labctl scale deploy/coredns -n kube-system --replicas 1 >&2
+}
+
+teardown_file() {
+	[ "$(id -u)" = 0 ] || return 0
+	end_engine
+}
+
+setup() {
+	need_root
+}
+
+@test "legacy iptables: recordings of all flows are the golden ones" {
+	golden_all "$LAB" flannel
+}
+
+@test "iptables-nft: recordings of all flows are the golden ones" {
+	recording_lab flannel-vxlan 's/^  kubernetes: "1.23"/&\n  iptables: nft/' >"$TEST_DIR/nft.yaml"
+	labctl up "$TEST_DIR/nft.yaml" --name trace-nft-flannel
+	labctl scale -l trace-nft-flannel deploy/coredns -n kube-system --replicas 1
+	golden_all trace-nft-flannel flannel-nft
+	labctl down trace-nft-flannel
+}
+
+@test "every TRY line prints what its step claims" {
+	try_all "$LAB"
+}
+
+@test "verify: all flows and pairs, as table, JSON and JUnit" {
+	run labctl verify --junit "$TEST_DIR/verify.xml"
+	[ "$status" = 0 ]
+	has '^flow +pod/busybox3 .* ok +clusterip-cross-node: delivered, [0-9]+ of [0-9]+ expectations'
+	has '^service +6 pods +default/nginx-deployment:80 +ok'
+	has '^service +6 pods +default/no-endpoints:80 +ok +refused: no endpoints'
+	has '^nodeport +1 host +node02:31856 +ok'
+	has '^dns +6 pods .* ok'
+	has ' 0 failed$'
+	xmllint --noout "$TEST_DIR/verify.xml"
+	grep -q '<testsuite .*failures="0">' "$TEST_DIR/verify.xml"
+	run labctl verify "$LAB" -o json
+	[ "$(jq -r '.failed, (.checks[] | select(.name == "nodeport-cross-node") | .ok)' <<<"$output" | xargs)" = "0 true" ]
+}
+
+@test "verify: a fault is exit code 4, and the lines say what" {
+	labctl exec node/node01 -- iptables -I FORWARD -d 10.244.2.5 -j DROP
+	run labctl verify --junit "$TEST_DIR/verify.xml"
+	labctl exec node/node01 -- iptables -D FORWARD -d 10.244.2.5 -j DROP
+	[ "$status" = 4 ]
+	has '^flow +pod/busybox3 .* FAILED +clusterip-cross-node: dropped'
+	has '^ +result delivered: dropped in node01 by a rule'
+	has '^flow +pod/busybox1 .* ok '
+	has '^service +6 pods +default/nginx-deployment:80 +FAILED +2 of 6'
+	has '^nodeport +1 host +node01:31856 +FAILED'
+	xmllint --noout "$TEST_DIR/verify.xml"
+	grep -q '<failure message="dropped' "$TEST_DIR/verify.xml"
+}
+
+@test "exports: pcapng with packet ids and names, a page without loads, a picture that is XML" {
+	command -v tshark >/dev/null || skip "needs tshark"
+	cd "$TEST_DIR"
+	labctl flow clusterip-cross-node --no-dns --pcap way.pcapng --html way.html --svg way.svg -o json >a.json
+	tshark -r way.pcapng -T fields -e frame.interface_name -e frame.packet_id -e frame.comment >frames 2>errors
+	run ! grep -iE 'malformed|corrupt|cut short' errors
+	grep -qE '^node01/flannel\.1\s' frames
+	# the SYN has one id wherever it was seen
+	as_told=(-o tcp.analyze_sequence_numbers:FALSE -o tcp.desegment_tcp_streams:FALSE -d udp.port==8472,vxlan)
+	id=$(tshark -r way.pcapng -Y 'tcp.flags == 0x002' -T fields -e frame.packet_id 2>/dev/null | sort -u)
+	[ "$(wc -l <<<"$id")" = 1 ] && [ -n "$id" ]
+	tshark -r way.pcapng -N n -Y 'tcp.flags == 0x002' 2>/dev/null | grep -q nginx
+	[ "$(tshark -r way.pcapng "${as_told[@]}" -Y _ws.malformed 2>/dev/null | wc -l)" = 0 ]
+	run ! grep -oE '(src|href|url)[=(]"?https?://[^ >]*' way.html
+	run ! grep -iE '<(link|script)[^>]* (src|href)=' way.html
+	xmllint --noout way.svg
+}
+
+@test "JSON there and back: a stored trace is shown as the live one, --diff finds the first difference" {
+	cd "$TEST_DIR"
+	labctl flow clusterip-cross-node --no-dns -o json >a.json
+	labctl trace --read a.json -o json | cmp - a.json
+	run labctl trace --diff a.json a.json
+	[ "$status" = 0 ]
+	[ -z "$output" ]
+	labctl exec node/node01 -- iptables -I FORWARD -d 10.244.2.5 -j DROP
+	labctl flow clusterip-cross-node --no-dns -o json >b.json
+	labctl exec node/node01 -- iptables -D FORWARD -d 10.244.2.5 -j DROP
+	run labctl trace --diff a.json b.json
+	[ "$status" = 4 ]
+	has '^They part at step [0-9]+ of SYN$'
+	has 'B ends: dropped in node01 by a rule: -A FORWARD -d 10.244.2.5/32 -j DROP'
+}
+
+# What a trace changes while it runs: nothing of it may stay.
+armed_things() {
+	local n
+	for n in master01 node01 node02 client; do
+		ip netns exec "$LAB-$n" sh -c 'nft list tables; iptables-legacy -t raw -S; cat /proc/sys/net/netfilter/nf_log/2; \
+			cat /proc/sys/net/netfilter/nf_conntrack_acct 2>/dev/null' 2>/dev/null
+	done | grep -v '^#'
+}
+
+@test "a session that is killed at any point of a trace leaves nothing, and the next trace works" {
+	armed_things >"$TEST_DIR/clean"
+	local k died=0
+	for k in $(seq 1 40); do
+		labctl engine stop >/dev/null
+		LABD_CRASH_AT=$k run labctl trace busybox3 nginx-deployment:80 --no-dns --list
+		[ "$status" = 0 ] && break
+		died=$((died + 1))
+		for _ in $(seq 20); do
+			armed_things >"$TEST_DIR/after"
+			cmp -s "$TEST_DIR/clean" "$TEST_DIR/after" && break
+			sleep 0.1
+		done
+		diff "$TEST_DIR/clean" "$TEST_DIR/after"
+	done
+	[ "$status" = 0 ]
+	[ "$died" -ge 3 ]
+	labctl engine stop >/dev/null
+	run labctl trace busybox3 nginx-deployment:80 --no-dns --list
+	has '^verdict: delivered'
+}
+
+@test "a daemon that is killed while a trace is armed leaves nothing once the next one runs" {
+	armed_things >"$TEST_DIR/clean"
+	labctl engine stop >/dev/null
+	LABD_SLOW_MS=300 labctl ls >/dev/null
+	labctl trace busybox3 nginx-deployment:80 --no-dns >/dev/null 2>&1 &
+	for _ in $(seq 50); do
+		armed_things >"$TEST_DIR/armed"
+		cmp -s "$TEST_DIR/clean" "$TEST_DIR/armed" || break
+		sleep 0.02
+	done
+	run ! cmp -s "$TEST_DIR/clean" "$TEST_DIR/armed" # else this test would show nothing
+	pid=$(labctl engine status -o json | jq -r '.. | objects | select(.engine? == "host" or .name? == "host") | .pid' | head -n 1)
+	[ "$pid" -gt 1 ]
+	for p in $(pgrep -P "$pid") $pid; do kill -9 "$p"; done
+	wait || true
+	labctl ls >/dev/null
+	armed_things >"$TEST_DIR/after"
+	diff "$TEST_DIR/clean" "$TEST_DIR/after"
+}
+
+@test "among 400 other connections no foreign packet gets into the recording" {
+	# Each of 400 stays open, and goes on asking, until the trace is over.
+	labctl exec busybox4 -- sh -c 'for i in $(seq 400); do while [ ! -e /tmp/over ]; do
+		printf "GET / HTTP/1.0\r\n\r\n" | nc 10.107.254.44 80; done >/dev/null 2>&1 & done; wait' &
+	for _ in $(seq 100); do
+		others=$(labctl exec node/node01 -- conntrack -L -p tcp -s 10.244.1.3 2>/dev/null | grep -c .) || true
+		[ "$others" -ge 400 ] && break
+		sleep 0.1
+	done
+	asked() { ip netns exec "$LAB-node01" cat /sys/class/net/flannel.1/statistics/tx_packets; }
+	before=$(asked)
+	labctl trace busybox3 nginx-deployment:80 --no-dns -o json >"$TEST_DIR/busy.json"
+	after=$(asked)
+	labctl exec busybox4 -- touch /tmp/over
+	wait
+	echo "$others other connections; $((after - before)) packets went through the tunnel meanwhile"
+	[ "$others" -ge 400 ]
+	[ $((after - before)) -gt 400 ]
+	run jq -c '[.probe.src, .probe.dst, .lost_frames, .lost_messages, .verdict.result]' "$TEST_DIR/busy.json"
+	has '^\["10\.244\.1\.2","10\.107\.254\.44",0,0,"delivered"\]$'
+	# every packet is the probe's: from or to its port
+	run jq -r '.probe.sport as $p | [.flights[].hdr.inner | select(.sport != $p and .dport != $p)] | length' "$TEST_DIR/busy.json"
+	[ "$output" = 0 ]
+	# as many frames as without the others
+	labctl trace busybox3 nginx-deployment:80 --no-dns -o json >"$TEST_DIR/calm.json"
+	busy=$(jq '.sights | length' "$TEST_DIR/busy.json") calm=$(jq '.sights | length' "$TEST_DIR/calm.json")
+	echo "frames: $busy among others, $calm alone"
+	[ "$busy" -ge $((calm - 24)) ] && [ "$busy" -le $((calm + 24)) ]
+}
