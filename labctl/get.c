@@ -114,17 +114,23 @@ static void print_none(const struct source *s, const struct ask *ask)
 		fputs("No resources found\n", stderr);
 }
 
+/* What the command line names, found in the lab it means. */
+static int find_asked(const struct opts *o, bool beginnings, struct ask *ask, struct source *s,
+		      struct found *f, struct err *err)
+{
+	int r = objects_parse(o, ask, err);
+	if (r == 0)
+		r = objects_source(o, s, err);
+	return r < 0 ? r : find_all(s, ask, beginnings, f, err);
+}
+
 int verb_get(const struct opts *o, struct err *err)
 {
 	const char *form = o->val[FLAG_OUTPUT] ? o->val[FLAG_OUTPUT] : "";
 	struct ask ask;
 	struct source s;
 	_cleanup_(found_free) struct found f = {.n = 0};
-	int r = objects_parse(o, &ask, err);
-	if (r == 0)
-		r = objects_source(o, &s, err);
-	if (r == 0)
-		r = find_all(&s, &ask, false, &f, err);
+	int r = find_asked(o, false, &ask, &s, &f, err);
 	if (r < 0)
 		return r;
 	struct view_list v = {.wide = strcmp(form, "wide") == 0,
@@ -166,11 +172,7 @@ int verb_describe(const struct opts *o, struct err *err)
 	struct ask ask;
 	struct source s;
 	_cleanup_(found_free) struct found f = {.n = 0};
-	int r = objects_parse(o, &ask, err);
-	if (r == 0)
-		r = objects_source(o, &s, err);
-	if (r == 0)
-		r = find_all(&s, &ask, true, &f, err);
+	int r = find_asked(o, true, &ask, &s, &f, err);
 	if (r < 0)
 		return r;
 	size_t shown = 0;

@@ -27,7 +27,7 @@ struct cnode {
 	int underlay; /* index into cluster.underlays */
 	struct mac nic_mac;
 	struct cidr pod_cidr; /* flannel; len 0 if none */
-	struct mac vtep_mac, bridge_mac, docker_mac;
+	struct mac vtep_mac, bridge_mac;
 	bool has_pods;	    /* with an address of the pod network: then cni0 exists */
 	vec_of(int) blocks; /* Calico: indexes into cluster.blocks, in order of claiming */
 	ip4 tunnel_ip;	    /* Calico: address of tunl0 / vxlan.calico; 0 none */

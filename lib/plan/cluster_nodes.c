@@ -91,7 +91,6 @@ static void add_node(struct builder *b, const struct node *n)
 		.nic_mac = name_seeded_mac("%s/nic/%s", c->name, n->meta.name),
 		.vtep_mac = vtep_mac(c, n),
 		.bridge_mac = bridge_mac(c, n),
-		.docker_mac = name_seeded_mac("%s/docker0/%s", c->name, n->meta.name),
 		.no_random_fully = annotation_is(n, "case/random-fully", "false"),
 		.tcp_be_liberal = annotation_is(n, "case/tcp-be-liberal", "true") ||
 				  annotation_is(n, "case/tcp-be-liberal", "1") ||
@@ -100,9 +99,6 @@ static void add_node(struct builder *b, const struct node *n)
 	};
 	if (n->has_pod_cidr)
 		r->pod_cidr = cidr_net(n->pod_cidr);
-	/* Docker's bridge: 02:42 and its address, as dockerd of that time made it. */
-	r->docker_mac.b[0] = 0x02;
-	r->docker_mac.b[1] = 0x42;
 }
 
 static bool pod_cidr_taken(const struct cluster *c, struct cidr cidr)
