@@ -241,16 +241,31 @@ static void dump(uint8_t type, uint8_t family, void (*fn)(const struct nlmsghdr 
 	nfstream_close(&s);
 }
 
+struct tables {
+	bool any, native;
+};
+
 static void see_table(const struct nlmsghdr *h, void *arg)
 {
-	*(bool *)arg = true;
+	static const char *const iptables[] = {"filter", "nat", "mangle", "raw", "security"};
+	struct tables *t = arg;
+	const struct nfgenmsg *nf = mnl_nlmsg_get_payload(h);
+	bool own = false;
+	const struct nlattr *attr;
+	mnl_attr_for_each (attr, h, sizeof(struct nfgenmsg))
+		for (size_t i = 0;
+		     mnl_attr_get_type(attr) == NFTA_TABLE_NAME && i < ARRAY_SIZE(iptables); i++)
+			own |= strcmp(mnl_attr_get_str(attr), iptables[i]) == 0;
+	t->any = true;
+	t->native |= nf->nfgen_family == NFPROTO_INET || (nf->nfgen_family == NFPROTO_IPV4 && !own);
 }
 
-bool nftable_any(void)
+bool nftable_any(bool *native)
 {
-	bool any = false;
-	dump(NFT_MSG_GETTABLE, NFPROTO_UNSPEC, see_table, &any);
-	return any;
+	struct tables t = {false, false};
+	dump(NFT_MSG_GETTABLE, NFPROTO_UNSPEC, see_table, &t);
+	*native = t.native;
+	return t.any;
 }
 
 struct handles {

@@ -20,8 +20,8 @@ int nftable_add(struct nfstream *s, const struct marker *m, unsigned n, uint16_t
  * kernel without nf_tables. */
 int nftable_remove(struct nfstream *s, struct err *err);
 
-/* Has the calling thread's namespace any table? */
-bool nftable_any(void);
+/* Has the calling thread's namespace any table? *native: one that iptables would not make. */
+bool nftable_any(bool *native);
 /* Give the rules of ns from index `from` on (as iptables-nft-save printed them) their handles. */
 void nftable_handles(struct rec_ns *ns, size_t from);
 

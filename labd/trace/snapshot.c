@@ -15,18 +15,26 @@
 #include "labd/kernel/sysctl.h"
 #include "labd/kernel/xt_tool.h"
 #include "labd/trace/nftable.h"
+#include "labd/trace/nfttext.h"
 #include "labd/trace/rtdump.h"
 #include "labd/trace/ruletext.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/file.h"
 #include "lib/base/limits.h"
 
-/* An iptables-save that runs. */
+/* A program that prints rules, and runs. */
+enum saver { SAVE_LEGACY, SAVE_NFT, SAVE_NATIVE, SAVERS };
 struct save {
 	int ns;
 	pid_t pid;
 	int out; /* memory file */
-	bool nft;
+	enum saver by;
+};
+
+static char *const savers[SAVERS][5] = {
+	[SAVE_LEGACY] = {(char *)"iptables-legacy-save", NULL},
+	[SAVE_NFT] = {(char *)"iptables-nft-save", NULL},
+	[SAVE_NATIVE] = {(char *)"nft", (char *)"-a", (char *)"list", (char *)"ruleset", NULL},
 };
 
 struct snap {
@@ -109,9 +117,9 @@ static bool any_legacy(void)
 }
 
 /* In the calling thread's namespace. A failure leaves the rules out: the trace goes on. */
-static void start_save(struct snap *x, int ns, bool nft)
+static void start_save(struct snap *x, int ns, enum saver by)
 {
-	const char *name = nft ? "iptables-nft-save" : "iptables-legacy-save";
+	const char *name = savers[by][0];
 	char path[128];
 	_close_ int out = memfd_create("rules", MFD_CLOEXEC);
 	if (out < 0 || !tool_find(name, path, sizeof(path)))
@@ -128,10 +136,9 @@ static void start_save(struct snap *x, int ns, bool nft)
 	posix_spawnattr_init(&at);
 	posix_spawnattr_setsigmask(&at, &none);
 	posix_spawnattr_setflags(&at, POSIX_SPAWN_SETSIGMASK);
-	char *const argv[] = {(char *)name, NULL};
 	char *const env[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", NULL};
-	struct save s = {.ns = ns, .nft = nft};
-	if (posix_spawn(&s.pid, path, &fa, &at, argv, env) == 0) {
+	struct save s = {.ns = ns, .by = by};
+	if (posix_spawn(&s.pid, path, &fa, &at, savers[by], env) == 0) {
 		s.out = take_fd(&out);
 		*vec_push(x->r->arena, &x->saves) = s;
 	}
@@ -142,8 +149,8 @@ static void start_save(struct snap *x, int ns, bool nft)
 static void missing(struct snap *x, const struct save *s)
 {
 	*vec_push(x->r->arena, &x->r->missing) =
-		arena_printf(x->r->arena, "no rule texts of %s: iptables-%s-save failed",
-			     x->r->ns.v[s->ns].name, s->nft ? "nft" : "legacy");
+		arena_printf(x->r->arena, "no rule texts of %s: %s failed", x->r->ns.v[s->ns].name,
+			     savers[s->by][0]);
 }
 
 static void finish_save(struct snap *x, struct nlns *home, const int *netns, const struct save *s)
@@ -159,11 +166,14 @@ static void finish_save(struct snap *x, struct nlns *home, const int *netns, con
 	} else {
 		struct rec_ns *ns = &x->r->ns.v[s->ns];
 		size_t from = ns->rules.n;
-		ruletext_save(x->r->arena, strbuf_str(&text), ns);
-		if (s->nft && nlns_enter(home, netns[s->ns], NULL) == 0)
+		if (s->by == SAVE_NATIVE)
+			nfttext_ruleset(x->r->arena, strbuf_str(&text), ns);
+		else
+			ruletext_save(x->r->arena, strbuf_str(&text), ns);
+		if (s->by == SAVE_NFT && nlns_enter(home, netns[s->ns], NULL) == 0)
 			nftable_handles(ns, from);
 		if (!ns->backend)
-			ns->backend = s->nft ? "nft" : "legacy";
+			ns->backend = s->by == SAVE_LEGACY ? "legacy" : "nft";
 	}
 	close(s->out);
 }
@@ -241,10 +251,13 @@ static int one_ns(struct snap *x, int i, struct err *err)
 	const struct dns *d = &x->lab->desired->ns.v[i];
 	struct rec_ns *ns = &x->r->ns.v[i];
 	if (d->kind != DNS_FABRIC) {
+		bool native;
 		if (any_legacy())
-			start_save(x, i, false);
-		if (nftable_any())
-			start_save(x, i, true);
+			start_save(x, i, SAVE_LEGACY);
+		if (nftable_any(&native))
+			start_save(x, i, SAVE_NFT);
+		if (native)
+			start_save(x, i, SAVE_NATIVE);
 	}
 	int r = rtdump_all(x->r->arena, ns, err);
 	if (r < 0)

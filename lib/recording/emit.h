@@ -53,11 +53,21 @@ const char *rule_mismatch(const struct rule_ctx *c, const char *rule, const char
 /* The value behind an option of a rule's text into buf. */
 bool rule_option(const char *rule, const char *option, char *buf, size_t size);
 
+/* rules_nft.c: the same for a rule of nft; and the element of a map that the packet found (by a
+ * `vmap`), or NULL. */
+const char *nft_mismatch(const struct rule_ctx *c, const struct rec_rule *x, const char **asked,
+			 const char **has);
+const struct rec_elem *nft_element(const struct rule_ctx *c, const struct rec_rule *x);
+/* The mark behind a rule of nft ("meta mark set meta mark | 0x4000"), when it was `mark` before. */
+uint32_t nft_mark(const struct rec_rule *x, uint32_t mark);
+
 /* walkrules.c */
 const struct rec_rule *rule_of(const struct recording *r, const struct rec_match *m);
 /* Does this message end the packet's life here? */
 bool match_drops(const struct recording *r, const struct rec_match *m);
 bool match_rejects(const struct recording *r, const struct rec_match *m);
+/* Is its base chain one that translates (table nat; of nft, type nat), one that filters? */
+bool visit_is(const struct recording *r, const struct visit *v, const char *type);
 /* The walk of a visit as reasons of the last step. */
 void why_visit(struct walk *w, const struct visit *v, bool decisive);
 /* Index in v->matches of the message that decided, -1. */

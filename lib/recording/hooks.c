@@ -44,7 +44,7 @@ static const struct rec_rule *nat_rule(const struct recording *r, const struct g
 		int i = visit_decides(r, *v);
 		const struct rec_rule *x =
 			i < 0 ? NULL : rule_of(r, &r->matches.v[(*v)->matches.v[i]]);
-		if (x && streq((*v)->table, "nat") &&
+		if (x && visit_is(r, *v, "nat") &&
 		    (streq(x->target, "DNAT") || streq(x->target, "SNAT") ||
 		     streq(x->target, "MASQUERADE") || streq(x->target, "REDIRECT")))
 			return x;
@@ -59,7 +59,7 @@ static int weight(const struct recording *r, const struct visit *v)
 	int i = visit_decides(r, v);
 	const struct rec_match *m = i < 0 ? NULL : &r->matches.v[v->matches.v[i]];
 	const struct rec_rule *x = m ? rule_of(r, m) : NULL;
-	bool nat = streq(v->table, "nat"), filter = streq(v->table, "filter");
+	bool nat = visit_is(r, v, "nat"), filter = visit_is(r, v, "filter");
 	if (m && match_drops(r, m))
 		return 5;
 	if (x && nat)
@@ -69,19 +69,24 @@ static int weight(const struct recording *r, const struct visit *v)
 	return nat ? 2 : filter;
 }
 
-static const struct visit *main_visit(const struct recording *r, const struct group *g)
-{
-	const struct visit *best = NULL;
-	vec_foreach (const struct visit *, v, &g->v)
-		if (!best || weight(r, *v) > weight(r, best))
-			best = *v;
-	return best;
-}
-
 /* A chain without rules of its own in a table that nobody looks at. */
 static bool is_empty(const struct recording *r, const struct visit *v)
 {
 	return v->matches.n == 1 && r->matches.v[v->matches.v[0]].kind == REC_POLICY;
+}
+
+/* Of two that weigh the same (iptables and nft both translate) the one with rules. */
+static const struct visit *main_visit(const struct recording *r, const struct group *g)
+{
+	const struct visit *best = NULL;
+	int top = -1;
+	vec_foreach (const struct visit *, v, &g->v) {
+		int k = weight(r, *v) * 2 + !is_empty(r, *v);
+		if (k > top)
+			best = *v;
+		top = k > top ? k : top;
+	}
+	return best;
 }
 
 /* Where a DNAT rule says it goes, when nothing was seen of it afterwards. */
@@ -101,6 +106,21 @@ void dnat_to(const struct rec_rule *x, struct rec_tuple *t)
 		t->dport = (uint16_t)strtoul(port, NULL, 10);
 }
 
+/* nft's own tables. The policy is printed in lower case. */
+static bool try_nft(struct walk *w, const struct visit *v, const struct rec_match *m,
+		    const struct rec_rule *x)
+{
+	const struct rec_ns *n = ns_at(w->r, v->ns);
+	const char *family = x ? x->family : NULL;
+	for (size_t i = 0; n && !family && i < n->chains.n; i++)
+		if (streq(n->chains.v[i].chain, m->chain) && streq(n->chains.v[i].table, m->table))
+			family = n->chains.v[i].family;
+	if (family)
+		try_cmd(w, v->ns, x ? re_quote(w->r->arena, x->text) : " policy ",
+			"nft list chain %s %s %s", family, m->table, m->chain);
+	return family != NULL;
+}
+
 static void try_rule(struct walk *w, const struct visit *v)
 {
 	const struct recording *r = w->r;
@@ -109,6 +129,8 @@ static void try_rule(struct walk *w, const struct visit *v)
 		return;
 	const struct rec_match *m = &r->matches.v[v->matches.v[i]];
 	const struct rec_rule *x = rule_of(r, m);
+	if (try_nft(w, v, m, x))
+		return;
 	if (x && x->text)
 		try_cmd(w, v->ns, re_quote(r->arena, x->text), "iptables -t %s -S %s", m->table,
 			m->chain);
@@ -121,7 +143,7 @@ static void try_rule(struct walk *w, const struct visit *v)
 static bool nothing_there(const struct recording *r, const struct group *g)
 {
 	vec_foreach (const struct visit *, v, &g->v)
-		if (!is_empty(r, *v) || streq((*v)->table, "nat") || streq((*v)->table, "filter") ||
+		if (!is_empty(r, *v) || visit_is(r, *v, "nat") || visit_is(r, *v, "filter") ||
 		    match_drops(r, &r->matches.v[(*v)->matches.v[0]]))
 			return false;
 	return true;
@@ -163,6 +185,15 @@ static void note_snat(struct walk *w, const struct rec_rule *x)
 		note(w, "note.nodeport-snat", ip_text(w, s->after.inner.src));
 }
 
+/* A rule of nft may change the mark and end the walk at once; the message was sent before it did.
+ */
+static uint32_t mark_behind(const struct recording *r, const struct visit *v)
+{
+	const struct rec_match *m = &r->matches.v[v->matches.v[v->matches.n - 1]];
+	const struct rec_rule *x = rule_of(r, m);
+	return x && x->family ? nft_mark(x, m->mark) : v->mark;
+}
+
 /* The kind of step that a hook's visits make, and the packet after it. */
 static void step_group(struct walk *w, const struct gap_in *g, const struct group *h,
 		       const struct rec_tuple *to)
@@ -176,7 +207,7 @@ static void step_group(struct walk *w, const struct gap_in *g, const struct grou
 	s->hook = hook_str(h->hook);
 	s->table = about->table;
 	s->before.mark = h->v.v[0]->mark;
-	w->cur.mark = s->after.mark = about->mark;
+	w->cur.mark = s->after.mark = mark_behind(w->r, about);
 	if (x && streq(x->target, "DNAT") && !to)
 		dnat_to(x, &w->cur.inner);
 	else if (x && to)

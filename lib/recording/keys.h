@@ -24,6 +24,7 @@
 	X("no-more", "no more rules in {2}: back to the chain that called it")                     \
 	X("policy", "end of {2}: its policy is {3}")                                               \
 	X("no-rules", "no rule of {2} was passed: this kernel gave no rule trace here")            \
+	X("element", "map {1} has: {0}") /* {1} of nft */                                          \
 	X("more-above", "{1} more rules above it do not match either")
 
 /* Why a rule above did not match: {0} the rule, {1} what it asks, {2} what the packet has, {3} the
@@ -39,6 +40,7 @@
 	X("nomatch.mark", "rule {3} did not match: it wants mark {1}, the packet has {2}")         \
 	X("nomatch.ctstate",                                                                       \
 	  "rule {3} did not match: it wants a connection in state {1}, this one is {2}")           \
+	X("nomatch.element", "rule {3} did not match: set {1} has no element {2}")                 \
 	X("nomatch.local", "rule {3} did not match: {2} is no address of this node")               \
 	X("nomatch.random", "rule {3} did not match: the dice said no (probability {1})")          \
 	X("nomatch.unknown", "rule {3} did not match (the trace names only rules that do)")
@@ -85,7 +87,7 @@
 	X("bridge.down", "from the IP stack into bridge {1}")                                      \
 	X("bridge.same", "both ends are ports of {1}: forwarded by MAC address, no routing, the "  \
 			 "TTL stays {2}")                                                          \
-	X("bridge.nf", "bridge-nf-call-iptables is {0} in {1}")                                    \
+	X("bridge.nf", "bridge-nf-call-iptables is {0} in {2}")                                    \
 	X("underlay", "the network between the machines carries it from {1} to {2}")
 
 /* Tunnels. encap.sizes: {1} inner length, {2} added, {3} sum (all at the IP layer), {4} MTU of the

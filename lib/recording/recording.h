@@ -45,20 +45,30 @@ struct rec_if {
 
 /* One rule of the rule index, in the order of its chain. */
 struct rec_rule {
+	const char *family; /* "ip" "inet": of nft's own tables; NULL: iptables made it */
 	const char *table, *chain;
-	unsigned num;	     /* position in the chain from 1 (iptables) */
+	unsigned num;	     /* position in the chain from 1 */
 	uint64_t handle;     /* nf_tables' handle; 0 for legacy */
-	const char *text;    /* as iptables -S prints it: "-A KUBE-SERVICES -d ..." */
-	const char *target;  /* of -j or -g, or NULL */
+	const char *text;    /* as iptables -S ("-A KUBE-SERVICES -d ...") or nft prints it */
+	const char *target;  /* of -j or -g, or NULL; nft's statements by iptables' names */
 	const char *comment; /* or NULL */
 };
 
 /* A base chain's place. */
 struct rec_chain {
+	const char *family;	   /* as in rec_rule */
 	const char *table, *chain; /* "nat" "PREROUTING" */
+	const char *type;	   /* "nat" "filter" "route"; NULL: iptables' is the table */
 	const char
 		*hook; /* "prerouting" "input" "forward" "output" "postrouting"; NULL for others */
 	const char *policy; /* "ACCEPT" | "DROP", or NULL */
+};
+
+/* An element of a set or a map of nft. */
+struct rec_elem {
+	const char *table, *set;
+	const char *key;   /* "10.107.254.44 . tcp . 80" */
+	const char *value; /* of a map: "goto service-X"; NULL of a set */
 };
 
 struct rec_addr {
@@ -96,6 +106,7 @@ struct rec_ns {
 	vec_of(struct rec_addr) addrs;
 	vec_of(struct rec_rule) rules;
 	vec_of(struct rec_chain) chains;
+	vec_of(struct rec_elem) elems;
 	vec_of(struct rec_neigh) neighs;
 	vec_of(struct rec_fdb) fdbs;
 	rec_strs routes; /* as `ip route show table all` lines, main table first; for display and

@@ -87,11 +87,15 @@ SHAPE(shape_if, S, F(S, ifindex), REQ(S, name), REQ(S, kind), F(S, mac), F(S, mt
       ADDR(S, local), F(S, rp_filter), F(S, proxy_arp), F(S, forwarding));
 #undef S
 #define S struct rec_rule
-SHAPE(shape_rule, S, REQ(S, table), REQ(S, chain), F(S, num), F(S, handle), REQ(S, text),
-      F(S, target), F(S, comment));
+SHAPE(shape_rule, S, F(S, family), REQ(S, table), REQ(S, chain), F(S, num), F(S, handle),
+      REQ(S, text), F(S, target), F(S, comment));
 #undef S
 #define S struct rec_chain
-SHAPE(shape_chain, S, REQ(S, table), REQ(S, chain), F(S, hook), F(S, policy));
+SHAPE(shape_chain, S, F(S, family), REQ(S, table), REQ(S, chain), F(S, type), F(S, hook),
+      F(S, policy));
+#undef S
+#define S struct rec_elem
+SHAPE(shape_elem, S, REQ(S, table), REQ(S, set), REQ(S, key), F(S, value));
 #undef S
 #define S struct rec_addr
 SHAPE(shape_addr, S, F(S, ifindex), F(S, addr));
@@ -108,7 +112,8 @@ SHAPE(shape_sysctl, S, REQ(S, key), REQ(S, value));
 #define S struct rec_ns
 SHAPE(shape_ns, S, REQ(S, name), F(S, where), REQ(S, role), F(S, node), F(S, backend),
       LIST(S, ifs, shape_if), LIST(S, addrs, shape_addr), RAWLIST(S, rules, shape_rule),
-      RAWLIST(S, chains, shape_chain), RAWLIST(S, neighs, shape_neigh), RAWLIST(S, fdbs, shape_fdb),
+      RAWLIST(S, chains, shape_chain), RAWLIST(S, elems, shape_elem),
+      RAWLIST(S, neighs, shape_neigh), RAWLIST(S, fdbs, shape_fdb),
       {.key = "routes", .type = SHAPE_STRS, .off = IS(S, routes, rec_strs *), .raw = true},
       RAWLIST(S, sysctls, shape_sysctl));
 #undef S

@@ -145,11 +145,27 @@ static void set_arrived(struct red *d)
 static const char *rule_text(struct red *d, const struct rec_match *m)
 {
 	const struct rec_rule *x = rule_of(d->r, m);
+	if (x && x->family) /* nft's rules do not name their chain */
+		return arena_printf(d->r->arena, "%s %s %s: %s", x->family, x->table, x->chain,
+				    x->text);
 	if (x)
 		return x->text;
 	if (m->kind == REC_POLICY)
 		return arena_printf(d->r->arena, "-P %s DROP", m->chain);
 	return arena_printf(d->r->arena, "%s %s rule %u", m->table, m->chain, m->num);
+}
+
+/* nft: the packet was found in a map of those (kube-proxy: no-endpoint-services, -nodeports). */
+static bool in_no_endpoints(const struct recording *r, const struct visit *v)
+{
+	vec_foreach (const int, i, &v->matches) {
+		const struct rec_rule *x = rule_of(r, &r->matches.v[*i]);
+		const char *to = r->matches.v[*i].verdict;
+		if (x && x->family && strstr(x->text, "vmap @no-endpoint-") && to &&
+		    (strstr(to, "goto ") || !strcmp(to, "drop")))
+			return true;
+	}
+	return false;
 }
 
 static bool no_endpoints(const struct rec_rule *x)
@@ -174,7 +190,7 @@ static bool by_rule(struct red *d, int flight)
 	d->r->verdict.rule = rule_text(d, m);
 	d->lost = flight;
 	if (match_rejects(r, m)) {
-		bool none = no_endpoints(rule_of(r, m));
+		bool none = no_endpoints(rule_of(r, m)) || in_no_endpoints(r, v);
 		say(d, "refused", none ? "no-endpoints" : "rule-reject", v->ns, dev, NULL,
 		    REC_OBSERVED);
 		return true;

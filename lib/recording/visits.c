@@ -72,6 +72,8 @@ static bool goes_on(const struct red *d, const struct visit *v, const struct rec
 		return m->hook == last->hook;
 	if (!is_base(d->r, m))
 		return true;
+	if (m->trace_id) /* nft's own tables may have several base chains at a hook */
+		return streq(m->chain, d->r->matches.v[v->matches.v[0]].chain);
 	return hook_of(ns_at(d->r, m->ns), m->table, m->chain, -1) == v->hook;
 }
 

@@ -44,6 +44,17 @@ static bool target_is(const struct recording *r, const struct rec_match *m, cons
 	return x && streq(x->target, target);
 }
 
+bool visit_is(const struct recording *r, const struct visit *v, const char *type)
+{
+	const struct rec_ns *n = ns_at(r, v->ns);
+	const struct rec_match *m = &r->matches.v[v->matches.v[0]];
+	for (size_t i = 0; n && i < n->chains.n; i++)
+		if (n->chains.v[i].type && streq(n->chains.v[i].chain, m->chain) &&
+		    streq(n->chains.v[i].table, m->table))
+			return !strcmp(n->chains.v[i].type, type);
+	return streq(v->table, type);
+}
+
 bool match_rejects(const struct recording *r, const struct rec_match *m)
 {
 	return m->kind == REC_RULE && target_is(r, m, "REJECT");
@@ -93,7 +104,8 @@ static void why_above_one(struct walk *w, const struct rule_ctx *c, const struct
 			  int indent)
 {
 	const char *asked = "", *has = "";
-	const char *key = rule_mismatch(c, x->text, &asked, &has);
+	const char *key = x->family ? nft_mismatch(c, x, &asked, &has)
+				    : rule_mismatch(c, x->text, &asked, &has);
 	why(w, REC_INFERRED, key ? key : "nomatch.unknown", x->text, asked, has, num(w, x->num),
 	    NULL)
 		->indent = indent;
@@ -134,6 +146,17 @@ static int enter(struct chains *s, const char *chain)
 	s->name[s->depth] = chain;
 	s->last[s->depth] = 0;
 	return s->depth++;
+}
+
+/* The kernel says where a map sent the packet; which element that was is looked up. */
+static void why_element(struct walk *w, const struct rule_ctx *c, const struct rec_rule *x,
+			int indent)
+{
+	const struct rec_elem *e = x && x->family ? nft_element(c, x) : NULL;
+	if (e && e->value)
+		why(w, REC_INFERRED, "element",
+		    arena_printf(w->r->arena, "%s : %s", e->key, e->value), e->set, NULL)
+			->indent = indent;
 }
 
 static void why_rule(struct walk *w, const struct rec_match *m, int indent, bool decides)
@@ -203,6 +226,7 @@ void why_visit(struct walk *w, const struct visit *v, bool decisive)
 		int indent = enter(&s, m->chain);
 		const struct rec_rule *x = rule_of(r, m);
 		bool decides = decisive && (int)i == decider;
+		c.mark = m->mark; /* nothing between two messages changes it */
 		if (m->kind == REC_POLICY) {
 			const char *p = policy_of(r, m);
 			why(w, REC_OBSERVED, "policy", "", m->table, m->chain, p ? p : "ACCEPT",
@@ -220,6 +244,7 @@ void why_visit(struct walk *w, const struct visit *v, bool decisive)
 			    on_path(r, v, i, decider))
 				why_above(w, &c, m, x, s.last[indent], indent);
 			why_rule(w, m, indent, decides);
+			why_element(w, &c, x, indent);
 			s.last[indent] = x ? x->num : s.last[indent];
 		}
 	}
