@@ -201,6 +201,46 @@ as_it_should_be() {
 	Y
 	labctl apply -f "$TEST_DIR/slice.yaml"
 	[ "$(answers web:8000)" = "$one" ]
+	# a scale lets the controller write the slice again: everybody answers, nothing gets lost
+	labctl scale deploy/web --replicas 3
+	[ "$(web_pods | wc -l)" = 3 ]
+	[ "$(answers web:8000)" = "$(web_pods)" ]
+	as_it_should_be
+}
+
+@test "a new pod under the address of one that went is reached at once, by all who knew the old one" {
+	up
+	pod() {
+		cat <<-Y
+			apiVersion: v1
+			kind: Pod
+			metadata: {name: $1, labels: {app: heir}}
+			spec: {nodeName: n1, containers: [{name: c, image: agnhost}]}
+			status: {podIP: 10.244.0.77}
+			---
+			apiVersion: v1
+			kind: Service
+			metadata: {name: heir}
+			spec: {selector: {app: heir}, ports: [{port: 80, targetPort: 8080}]}
+		Y
+	}
+	get() { labctl exec "$1" -- curl -sf -m 1 "http://$2/hostname"; }
+	pod heir-0 | labctl apply -f - >/dev/null
+	local i mac
+	for i in 1 2 3; do
+		[ "$(get client 10.244.0.77:8080)" = heir-$((i - 1)) ]
+		[ "$(get client heir)" = heir-$((i - 1)) ]
+		[ "$(get node/n1 10.244.0.77:8080)" = heir-$((i - 1)) ]
+		[ "$(get node/n2 10.244.0.77:8080)" = heir-$((i - 1)) ]
+		mac=$(labctl exec client -- ip neigh show 10.244.0.77)
+		grep -q lladdr <<<"$mac"
+		labctl delete pod/heir-$((i - 1)) >/dev/null
+		pod heir-$i | labctl apply -f - >/dev/null
+		[ "$(labctl exec client -- ip neigh show 10.244.0.77)" != "$mac" ]
+	done
+	[ "$(get client 10.244.0.77:8080)" = heir-3 ]
+	[ "$(get client heir)" = heir-3 ]
+	as_it_should_be
 }
 
 @test "faults are shown in the file that was applied, and nothing is changed" {

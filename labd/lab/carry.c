@@ -8,6 +8,7 @@
 
 #include "labd/kernel/ipvs.h"
 #include "labd/kernel/net.h"
+#include "labd/kernel/net_announce.h"
 #include "labd/kernel/net_remove.h"
 #include "labd/kernel/nft.h"
 #include "labd/kernel/xt.h"
@@ -250,6 +251,17 @@ static int add_all(struct carry *c, struct err *err)
 	return r < 0 ? r : crash_point("added", err);
 }
 
+/* A pod made now may have the address of one that went. */
+static int announce(struct carry *c, struct err *err)
+{
+	struct net_ctx x = {.d = plan(c), .netns = c->site->netns};
+	int r = 0;
+	for (int i = 0; r == 0 && i < count(c); i++)
+		if (c->fresh[i] && plan(c)->ns.v[i].kind == DNS_POD)
+			r = net_announce(&x, i, err);
+	return r;
+}
+
 /* Virtual services and nftables of kube-proxy's other modes. */
 static int change_services(struct carry *c, struct err *err)
 {
@@ -318,6 +330,8 @@ int carry_out(struct carry *c, struct err *err)
 		r = add_all(c, err);
 	if (r == 0)
 		r = carry_programs(c, err);
+	if (r == 0)
+		r = announce(c, err);
 	if (r == 0)
 		r = change_rules(c, err);
 	if (r == 0)

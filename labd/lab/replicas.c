@@ -110,6 +110,29 @@ static ip4 highest(const struct cluster *c, const struct cnode *n, struct cidr r
 	return top;
 }
 
+static ip4 last_given(const json_t *last, const struct cnode *n)
+{
+	const char *text = json_string_value(json_object_get(last, n->name));
+	ip4 ip = 0;
+	return text && ip4_parse(text, &ip) ? ip : 0;
+}
+
+/* Before the first change nothing was ever freed: the highest is the last one given. It counts even
+ * when its pod goes in that very change. */
+static void remember_last(const struct replicas *r)
+{
+	json_t *last = doc_sub(r->meta, "last");
+	vec_foreach (const struct cnode, n, &r->before->nodes) {
+		struct cidr v[64];
+		size_t k = ranges(r->before, n, v, 64);
+		while (k && !highest(r->before, n, v[k - 1]))
+			k--;
+		if (k && !last_given(last, n))
+			json_object_set_new(last, n->name,
+					    json_string(IP4(highest(r->before, n, v[k - 1]))));
+	}
+}
+
 /* The address after the last one given there, as host-local and calico-ipam (which puts freed ones
  * at the end of its list) do; 0 when all are taken: the plan then finds a way or a fault. */
 static ip4 next_address(struct replicas *r, const json_t *docs, const struct cnode *n)
@@ -119,10 +142,7 @@ static ip4 next_address(struct replicas *r, const json_t *docs, const struct cno
 	struct cidr v[64];
 	size_t k = ranges(c, n, v, 64);
 	json_t *last = doc_sub(r->meta, "last");
-	const char *text = json_string_value(json_object_get(last, n->name));
-	ip4 was = 0;
-	if (text)
-		ip4_parse(text, &was);
+	ip4 was = last_given(last, n);
 	for (size_t i = 0; i < k; i++) {
 		ip4 lo = cidr_first(v[i]) + (bridge ? 2 : 0), hi = cidr_last(v[i]) - bridge;
 		ip4 from = was && cidr_has(v[i], was) ? was : highest(c, n, v[i]);
@@ -247,6 +267,7 @@ static void sync_one(struct replicas *r, json_t *docs, const struct objects *o, 
 void replicas_sync(struct replicas *r, json_t *docs, const struct objects *o)
 {
 	_free_ bool *claimed = calloc(o->pods.n + 1, sizeof(bool));
+	remember_last(r);
 	vec_foreach (const struct deployment, d, &o->deployments)
 		if (claimed)
 			sync_one(r, docs, o, claimed, d);
