@@ -355,22 +355,110 @@ route 198.51.100.0/24 via 192.0.2.12 dev eth0 was added by hand" ]
 	[ "$(answers)" = "$(web_pods)" ]
 }
 
-@test "connection tracking of UDP follows when a Service changes" {
-	up
-	ip=$(labctl get svc/web -o json | jq -r .spec.clusterIP)
-	labctl scale deploy/web --replicas 1
-	old=$(web_pods)
-	# one socket, so that the kernel knows the flow
-	labctl exec client -- bash -c "exec 3<>/dev/udp/$ip/81
-		echo hostname >&3; timeout 5 dd bs=500 count=1 <&3 2>/dev/null; echo; touch /run/one
-		for i in {1..100}; do [ -e /run/two ] && break; sleep 0.1; done
-		echo hostname >&3; timeout 5 dd bs=500 count=1 <&3 2>/dev/null; echo" >"$TEST_DIR/udp" &
-	for _ in $(seq 50); do labctl exec client -- test -e /run/one && break; sleep 0.1; done
-	labctl delete "pod/$old"
-	labctl exec client -- touch /run/two
-	wait $!
-	[ "$(head -n 1 "$TEST_DIR/udp")" = "$old" ]
-	[ "$(tail -n 1 "$TEST_DIR/udp")" = "$(web_pods)" ]
+# One UDP socket each to the ClusterIP, an external, a load balancer's and a node's address, kept for
+# the whole test: the kernel knows these flows. `ask` sends to all and prints who answered.
+talk_udp() {
+	coproc TALK { labctl exec -i client -- bash -c 'i=3
+		for to in "$@"; do eval "exec $i<>/dev/udp/$to"; i=$((i + 1)); done
+		while read -r _; do
+			for i in 3 4 5 6; do echo hostname >&$i; done
+			for i in 3 4 5 6; do a=$(timeout 0.5 dd bs=500 count=1 <&$i 2>/dev/null); echo -n "${a:--} "; done
+			echo
+		done' udp "$@"; }
+	# a coprocess's descriptors are not seen in $()
+	exec {talk_in}>&"${TALK[1]}" {talk_out}<&"${TALK[0]}"
+}
+
+ask() {
+	local line
+	echo >&"$talk_in"
+	read -r -t 10 line <&"$talk_out"
+	xargs -n 1 <<<"$line" | sort -u | xargs
+}
+
+# The slice of the Service: each argument is an address (ready), or one with "-" (it ends).
+udp_slice() {
+	local e list=
+	for e in "$@"; do
+		case $e in
+		*-) list+="{addresses: [${e%-}], conditions: {ready: false, serving: true, terminating: true}}, " ;;
+		*) list+="{addresses: [$e], conditions: {ready: true}}, " ;;
+		esac
+	done
+	labctl apply -f - >/dev/null <<-Y
+		apiVersion: discovery.k8s.io/v1
+		kind: EndpointSlice
+		metadata: {name: dns-1, labels: {kubernetes.io/service-name: dns}}
+		addressType: IPv4
+		ports: [{name: u, port: 8081, protocol: UDP}]
+		endpoints: [$list]
+	Y
+}
+
+# Where the entries of the four flows lead, on the client's node.
+tracked() {
+	labctl exec node/n1 -- conntrack -L -p udp 2>/dev/null |
+		sed -nE 's/.* dst=(10\.96\.77\.7|203\.0\.113\.7|198\.51\.100\.1|192\.0\.2\.11) sport=[0-9]+ dport=(81|30081) .*src=([0-9.]+) dst=.* sport=8081 .*/\3/p' | sort | uniq -c | xargs
+}
+
+udp_lab() {
+	sed "s/kubernetes: \"1.32\"/kubernetes: \"$1\"/" "$TEST_DIR/lab.yaml" >"$TEST_DIR/udp.yaml"
+	cat >>"$TEST_DIR/udp.yaml" <<-'Y'
+		---
+		apiVersion: v1
+		kind: Service
+		metadata: {name: dns}
+		spec:
+		  type: LoadBalancer
+		  clusterIP: 10.96.77.7
+		  externalIPs: [203.0.113.7]
+		  ports: [{name: u, port: 81, targetPort: 8081, protocol: UDP, nodePort: 30081}]
+		status: {loadBalancer: {ingress: [{ip: 198.51.100.1}]}}
+	Y
+	labctl up "$TEST_DIR/udp.yaml" >/dev/null
+	read -r a b < <(web_pods | xargs)
+	ip_a=$(labctl get "pod/$a" -o json | jq -r .status.podIP)
+	ip_b=$(labctl get "pod/$b" -o json | jq -r .status.podIP)
+	udp_slice "$ip_a"
+	talk_udp 10.96.77.7/81 203.0.113.7/81 198.51.100.1/81 192.0.2.11/30081
+	[ "$(ask)" = "$a" ]
+	[ "$(tracked)" = "4 $ip_a" ]
+	udp_slice "$ip_b"
+	[ "$(tracked)" = "" ]
+	[ "$(ask)" = "$b" ]
+	[ "$(tracked)" = "4 $ip_b" ]
+}
+
+@test "conntrack of UDP, 1.32: flows stay with endpoints that serve, without endpoints nothing is deleted" {
+	udp_lab 1.32
+	udp_slice "$ip_a" "$ip_b-"
+	[ "$(ask)" = "$b" ]
+	udp_slice "$ip_a"
+	[ "$(tracked)" = "" ]
+	[ "$(ask)" = "$a" ]
+	udp_slice
+	[ "$(tracked)" = "4 $ip_a" ]
+	udp_slice "$ip_b"
+	[ "$(tracked)" = "" ]
+	[ "$(ask)" = "$b" ]
+	# TCP is nobody's business
+	labctl exec client -- curl -sf -m 2 http://web/hostname
+	[ "$(labctl exec node/n1 -- conntrack -L -p tcp 2>/dev/null | grep -c 'dport=80 ')" -gt 0 ]
+	udp_slice "$ip_a"
+	[ "$(labctl exec node/n1 -- conntrack -L -p tcp 2>/dev/null | grep -c 'dport=80 ')" -gt 0 ]
+}
+
+@test "conntrack of UDP, 1.23: entries of an endpoint go as soon as it is not ready, all when there are some again" {
+	udp_lab 1.23
+	udp_slice "$ip_a" "$ip_b-"
+	[ "$(tracked)" = "" ]
+	[ "$(ask)" = "$a" ]
+	udp_slice
+	[ "$(tracked)" = "" ]
+	# no rule leads anywhere now: the entry made meanwhile says so, and would stay for good
+	[ "$(ask)" != "$a" ]
+	udp_slice "$ip_b"
+	[ "$(ask)" = "$b" ]
 }
 
 @test "a crash at any step of a change: the next labd finishes it" {

@@ -13,20 +13,20 @@
 #include "lib/base/cleanup.h"
 
 #define BUF_BYTES   16384
-#define STALE_BYTES 256 /* an original tuple with its id and zone */
-#define MAX_STALE   65536
+#define ENTRY_BYTES 256 /* an original tuple with its id and zone */
+#define MAX_ENTRIES 65536
 
 /* What a delete needs, attributes as the kernel gave them. */
-struct stale {
-	char attrs[STALE_BYTES];
+struct entry {
+	char attrs[ENTRY_BYTES];
 	size_t len;
 };
 
 struct clean {
-	const struct ct_service *v;
+	const struct ct_stale *v;
 	size_t n;
 	struct arena *a;
-	vec_of(struct stale) stale;
+	vec_of(struct entry) found;
 };
 
 struct tuple {
@@ -58,21 +58,18 @@ static void read_tuple(const struct nlattr *nest, struct tuple *t)
 	}
 }
 
-static bool is_stale(const struct ct_service *s, const struct tuple *orig,
-		     const struct tuple *reply)
+static bool is_stale(const struct ct_stale *s, const struct tuple *orig, const struct tuple *reply)
 {
-	bool ours = false;
-	vec_foreach (const struct ct_peer, p, &s->vips)
-		ours = ours || ((!p->ip || p->ip == orig->dst) && p->port == orig->dport);
-	if (!ours)
+	if ((s->dst && s->dst != orig->dst) || (s->dport && s->dport != orig->dport) ||
+	    (s->from && s->from != reply->src))
 		return false;
-	vec_foreach (const struct ct_peer, p, &s->endpoints)
-		if (p->ip == reply->src && p->port == reply->sport)
+	vec_foreach (const struct ct_peer, p, &s->keep)
+		if (p->ip == reply->src && (!p->port || p->port == reply->sport))
 			return false;
 	return true;
 }
 
-static void keep_attr(struct stale *s, const struct nlattr *a)
+static void keep_attr(struct entry *s, const struct nlattr *a)
 {
 	size_t len = MNL_ALIGN(a->nla_len);
 	if (!a->nla_len || s->len + len > sizeof(s->attrs))
@@ -97,12 +94,12 @@ static int see_entry(const struct nlmsghdr *h, void *arg)
 		return MNL_CB_OK;
 	read_tuple(orig, &o);
 	read_tuple(reply, &r);
-	if (o.proto != IPPROTO_UDP || c->stale.n >= MAX_STALE)
+	if (o.proto != IPPROTO_UDP || c->found.n >= MAX_ENTRIES)
 		return MNL_CB_OK;
 	for (size_t i = 0; i < c->n; i++) {
 		if (!is_stale(&c->v[i], &o, &r))
 			continue;
-		struct stale *s = vec_push(c->a, &c->stale);
+		struct entry *s = vec_push(c->a, &c->found);
 		keep_attr(s, orig);
 		if (zone)
 			keep_attr(s, zone);
@@ -148,10 +145,10 @@ static int clean(struct mnl_socket *sk, struct clean *c, char *buf)
 	uint32_t seq = 1;
 	int done = 0;
 	int r = talk(sk, message(buf, IPCTNL_MSG_CT_GET, NLM_F_DUMP, seq), buf, see_entry, c);
-	for (size_t i = 0; r == 0 && i < c->stale.n; i++) {
+	for (size_t i = 0; r == 0 && i < c->found.n; i++) {
 		struct nlmsghdr *h = message(buf, IPCTNL_MSG_CT_DELETE, NLM_F_ACK, ++seq);
-		memcpy(mnl_nlmsg_get_payload_tail(h), c->stale.v[i].attrs, c->stale.v[i].len);
-		h->nlmsg_len += (uint32_t)c->stale.v[i].len;
+		memcpy(mnl_nlmsg_get_payload_tail(h), c->found.v[i].attrs, c->found.v[i].len);
+		h->nlmsg_len += (uint32_t)c->found.v[i].len;
 		r = talk(sk, h, buf, NULL, NULL);
 		done += r == 0;
 		if (r == -ENOENT) /* it has ended by itself */
@@ -160,7 +157,7 @@ static int clean(struct mnl_socket *sk, struct clean *c, char *buf)
 	return r < 0 ? r : done;
 }
 
-int ct_clean_udp(int netns, const struct ct_service *v, size_t n, struct err *err)
+int ct_clean_udp(int netns, const struct ct_stale *v, size_t n, struct err *err)
 {
 	_nlns_ struct nlns home = NLNS_INIT;
 	_arena_ struct arena *a = arena_new();

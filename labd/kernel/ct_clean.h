@@ -17,15 +17,18 @@ struct ct_peer {
 	uint16_t port;
 };
 
-/* One UDP port of a Service: packets to any of vips (or to any address, on the node port) may go
- * only to these endpoints. */
-struct ct_service {
-	vec_of(struct ct_peer) vips; /* ip 0: any address (a node port) */
-	vec_of(struct ct_peer) endpoints;
+typedef vec_of(struct ct_peer) ct_peers;
+
+/* Entries to be deleted: those whose original destination is dst:dport (0: any), if `from` is set
+ * only with answers from that address, and never with answers from one of `keep`, whose ports may
+ * be 0: any. */
+struct ct_stale {
+	ip4 dst, from;
+	uint16_t dport;
+	ct_peers keep;
 };
 
-/* Delete the entries whose original destination is one of a service's and whose answers come from
- * none of its endpoints. Returns how many, or a negative errno. */
-int ct_clean_udp(int netns, const struct ct_service *v, size_t n, struct err *err);
+/* Delete what any of v names. Returns how many entries, or a negative errno. */
+int ct_clean_udp(int netns, const struct ct_stale *v, size_t n, struct err *err);
 
 #endif

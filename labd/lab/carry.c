@@ -292,11 +292,9 @@ static int change_rules(struct carry *c, struct err *err)
 	if (r == 0)
 		r = xt_rules_all(&some, c->site->netns, store_backend(c->site->e, &c->site->lab),
 				 c->site->lab.dir, RESTORE_JOBS, err);
-	for (int i = 0; r == 0 && c->n_ct && i < count(c); i++)
-		if (plan(c)->ns.v[i].kind == DNS_NODE) {
-			r = ct_clean_udp(c->site->netns[i], c->ct, c->n_ct, err);
-			r = r > 0 ? 0 : r;
-		}
+	for (int i = 0; r >= 0 && c->stale.n && i < count(c); i++)
+		if (plan(c)->ns.v[i].kind == DNS_NODE && !c->fresh[i])
+			r = ct_clean_udp(c->site->netns[i], c->stale.v, c->stale.n, err);
 	return r < 0 ? r : crash_point("rules changed", err);
 }
 

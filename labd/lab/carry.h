@@ -17,12 +17,11 @@
 struct carry {
 	struct arena *arena;
 	struct site *site;
-	struct journal journal; /* from before */
-	bool *fresh;		/* by desired.ns: to be made (anew) */
-	struct delta *delta;	/* by desired.ns; of those that are not fresh */
-	struct ct_service *ct;	/* UDP services to be cleaned from connection tracking */
-	size_t n_ct;
-	struct carry_begun *begun; /* carry_programs.h */
+	struct journal journal;	       /* from before */
+	bool *fresh;		       /* by desired.ns: to be made (anew) */
+	struct delta *delta;	       /* by desired.ns; of those that are not fresh */
+	vec_of(struct ct_stale) stale; /* to go from nodes' connection tracking, after the rules */
+	struct carry_begun *begun;     /* carry_programs.h */
 };
 
 /* Read the journal; nothing is to be done yet. site has its slots. */

@@ -1,68 +1,127 @@
 /* SPDX-License-Identifier: MIT */
-/* See stale.h. */
+/*
+ * See stale.h. Until 1.31 kube-proxy deletes by what has changed: everything to the ClusterIP of a
+ * UDP port that went, everything to a Service that had no endpoint before, and what leads to an
+ * endpoint that is not ready any more. From 1.32 on it goes through all entries after each sync and
+ * deletes those to a Service's addresses whose answers come from none of its serving endpoints
+ * (compared by address alone, from 1.33 on with the port); a Service without endpoints is left
+ * alone, and so is one that is gone.
+ */
 #include "labd/lab/stale.h"
 
 #include <string.h>
 
-static const struct csvcport *find(const struct cluster *c, const char *id, const struct csvc **svc)
+struct builder {
+	struct arena *a;
+	const struct cluster *cluster; /* as it will be */
+	struct carry *c;
+};
+
+/* `like` for each address of a Service and for its node port. */
+static void each_address(struct builder *b, const struct csvc *s, const struct csvcport *p,
+			 struct ct_stale like)
+{
+	bool modes = b->cluster->kubernetes >= KUBE_1_32; /* ipMode (1.30) */
+	struct ct_stale *v;
+	if (s->cluster_ip) {
+		*(v = vec_push(b->a, &b->c->stale)) = like;
+		v->dst = s->cluster_ip;
+	}
+	vec_foreach (const ip4, ip, &s->obj->external_ips) {
+		*(v = vec_push(b->a, &b->c->stale)) = like;
+		v->dst = *ip;
+	}
+	vec_foreach (const struct lb_ingress, i, &s->obj->ingress) {
+		if (!i->ip || (modes && i->mode_proxy))
+			continue;
+		*(v = vec_push(b->a, &b->c->stale)) = like;
+		v->dst = i->ip;
+	}
+	if (p->node_port) {
+		*(v = vec_push(b->a, &b->c->stale)) = like;
+		v->dport = p->node_port;
+	}
+}
+
+/* ---- from 1.32 on ---------------------------------------------------------------------------- */
+
+static void reconcile(struct builder *b, const struct csvc *s, const struct csvcport *p)
+{
+	bool ports = b->cluster->kubernetes >= KUBE_1_36; /* 1.33, in truth */
+	struct ct_stale like = {.dport = p->port->port};
+	vec_foreach (const struct cendpoint, e, &p->eps)
+		if (e->serving)
+			*vec_push(b->a, &like.keep) = (struct ct_peer){e->ip, ports ? e->port : 0};
+	if (like.keep.n)
+		each_address(b, s, p, like);
+}
+
+/* ---- until 1.31 ------------------------------------------------------------------------------ */
+
+static const struct csvcport *find(const struct cluster *c, const char *id)
 {
 	vec_foreach (const struct csvc, s, &c->services)
 		vec_foreach (const struct csvcport, p, &s->ports)
-			if (p->port->proto == PROTO_UDP && strcmp(p->id, id) == 0) {
-				*svc = s;
+			if (p->port->proto == PROTO_UDP && strcmp(p->id, id) == 0)
 				return p;
-			}
 	return NULL;
 }
 
-static bool same_endpoints(const struct csvcport *a, const struct csvcport *b)
+static bool any_ready(const struct csvcport *p)
 {
-	if (!a || !b || a->eps.n != b->eps.n)
-		return false;
-	for (size_t i = 0; i < a->eps.n; i++)
-		if (a->eps.v[i].ip != b->eps.v[i].ip || a->eps.v[i].port != b->eps.v[i].port)
-			return false;
-	return true;
+	vec_foreach (const struct cendpoint, e, &p->eps)
+		if (e->ready)
+			return true;
+	return false;
 }
 
-static void add(struct arena *a, const struct csvc *s, const struct csvcport *p,
-		const struct csvcport *now, struct ct_service *v)
+static bool still_ready(const struct csvcport *p, const struct cendpoint *old)
 {
-	uint16_t port = p->port->port;
-	*v = (struct ct_service){0};
-	if (s->cluster_ip)
-		*vec_push(a, &v->vips) = (struct ct_peer){s->cluster_ip, port};
-	vec_foreach (const ip4, ip, &s->obj->external_ips)
-		*vec_push(a, &v->vips) = (struct ct_peer){*ip, port};
-	vec_foreach (const struct lb_ingress, i, &s->obj->ingress)
-		if (i->ip)
-			*vec_push(a, &v->vips) = (struct ct_peer){i->ip, port};
-	if (p->node_port)
-		*vec_push(a, &v->vips) = (struct ct_peer){0, p->node_port};
-	if (now)
-		vec_foreach (const struct cendpoint, e, &now->eps)
-			*vec_push(a, &v->endpoints) = (struct ct_peer){e->ip, e->port};
+	vec_foreach (const struct cendpoint, e, &p->eps)
+		if (e->ready && e->ip == old->ip && e->port == old->port)
+			return true;
+	return false;
 }
+
+static void changed(struct builder *b, const struct csvc *s, const struct csvcport *p,
+		    const struct csvcport *old)
+{
+	if (any_ready(p) && !(old && any_ready(old)))
+		each_address(b, s, p, (struct ct_stale){0});
+	if (!old)
+		return;
+	vec_foreach (const struct cendpoint, e, &old->eps)
+		if (e->ready && !still_ready(p, e))
+			each_address(b, s, p, (struct ct_stale){.from = e->ip});
+}
+
+static void gone(struct builder *b, const struct csvc *s)
+{
+	if (s->cluster_ip)
+		*vec_push(b->a, &b->c->stale) = (struct ct_stale){.dst = s->cluster_ip};
+}
+
+/* ---- both ------------------------------------------------------------------------------------ */
 
 void stale_build(struct arena *a, const struct cluster *old, const struct cluster *new,
 		 struct carry *c)
 {
-	size_t max = 0;
-	const struct csvc *other = NULL;
-	/* From 1.32 on entries of Services that are unknown, or have no endpoint, stay. */
-	bool strict = new->kubernetes >= KUBE_1_32;
-	vec_foreach (const struct csvc, s, &old->services)
-		max += s->ports.n;
+	struct builder b = {.a = a, .cluster = new, .c = c};
+	bool all = new->kubernetes >= KUBE_1_32;
+	/* The userspace mode's relays tell UDP clients apart themselves. */
+	bool relays = new->proxy.mode == PROXY_USERSPACE;
 	vec_foreach (const struct csvc, s, &new->services)
-		max += s->ports.n;
-	c->ct = arena_new_array(a, struct ct_service, max + 1);
-	vec_foreach (const struct csvc, s, &new->services)
-		vec_foreach (const struct csvcport, p, &s->ports)
-			if (p->port->proto == PROTO_UDP && !(strict && !p->eps.n) &&
-			    !same_endpoints(p, find(old, p->id, &other)))
-				add(a, s, p, p, &c->ct[c->n_ct++]);
+		vec_foreach (const struct csvcport, p, &s->ports) {
+			if (p->port->proto != PROTO_UDP || !s->cluster_ip || s->obj->proxy_name ||
+			    relays)
+				continue;
+			if (all)
+				reconcile(&b, s, p);
+			else
+				changed(&b, s, p, find(old, p->id));
+		}
 	vec_foreach (const struct csvc, s, &old->services)
 		vec_foreach (const struct csvcport, p, &s->ports)
-			if (!strict && p->port->proto == PROTO_UDP && !find(new, p->id, &other))
-				add(a, s, p, NULL, &c->ct[c->n_ct++]);
+			if (!all && p->port->proto == PROTO_UDP && !find(new, p->id))
+				gone(&b, s);
 }
