@@ -13,10 +13,12 @@
 #include "labctl/verbs.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/limits.h"
+#include "lib/kube/images.h"
 #include "lib/plan/desired.h"
 #include "lib/view/table.h"
 
 #define EXIT_INTERRUPTED (128 + SIGINT)
+#define STAND_INS_SHOWN	 4 /* images named in the note about them */
 
 static const char *plural(size_t n)
 {
@@ -173,6 +175,19 @@ static void print_up(const struct cluster *c, enum engine_kind k, const json_t *
 	print_try(c, name);
 }
 
+/* Images of a real cluster have no program here: say what answers in their place. */
+static void note_stand_ins(const struct labfile *f)
+{
+	strs images = {0};
+	images_stood_in(f->arena, f->cluster->objects, &images);
+	for (size_t i = 0; i < images.n && i < STAND_INS_SHOWN; i++)
+		printf("%s%s", i ? ", " : "a stand-in answers on the ports of ", images.v[i]);
+	if (images.n > STAND_INS_SHOWN)
+		printf(" and %zu more images", images.n - STAND_INS_SHOWN);
+	if (images.n)
+		printf(", whose program%s not here\n", images.n == 1 ? " is" : "s are");
+}
+
 static int send_up(const struct opts *o, const struct labfile *f, enum engine_kind k,
 		   struct err *err)
 {
@@ -189,8 +204,10 @@ static int send_up(const struct opts *o, const struct labfile *f, enum engine_ki
 			 .faults = &faults};
 	int r = client_call(k, &c, &result, err);
 	progress_free(p);
-	if (r == 0)
+	if (r == 0) {
+		note_stand_ins(f);
 		print_up(f->cluster, k, result);
+	}
 	labfile_print_faults(f, faults);
 	json_decref(faults);
 	json_decref(result);

@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -157,6 +159,54 @@ static int serve_hostname_main(int argc, char **argv)
 	agn_serve(&s);
 }
 
+/* PORT/tcp or PORT/udp. */
+static bool port_word(const char *word, struct agn_serve *s)
+{
+	char *end;
+	long port = strtol(word, &end, 10);
+
+	*s = (struct agn_serve){
+		.look = AGN_NETEXEC, .http_port = -1, .tcp_port = -1, .udp_port = -1};
+	if (end == word || port < 1 || port > 65535)
+		return false;
+	if (!strcmp(end, "/tcp"))
+		s->http_port = (int)port;
+	else if (!strcmp(end, "/udp"))
+		s->udp_port = (int)port;
+	return s->http_port > 0 || s->udp_port > 0;
+}
+
+static int pause_main(int argc, char **argv);
+
+/* Not of the real agnhost: serves as netexec does on each of the ports named, for a container whose
+ * own program is not on this machine (lib/kube/images.h). Ends when one of them cannot be served.
+ */
+static int stand_in_main(int argc, char **argv)
+{
+	struct agn_serve s;
+	int status;
+
+	for (int i = 0; i < argc; i++) {
+		if (!port_word(argv[i], &s)) {
+			fprintf(stderr, "Error: \"%s\" is not PORT/tcp or PORT/udp\n", argv[i]);
+			return 1;
+		}
+		pid_t pid = argc > 1 ? fork() : 0;
+		if (pid < 0) {
+			agn_log("fork: %s", strerror(errno));
+			return 1;
+		}
+		if (pid == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			agn_serve(&s);
+		}
+	}
+	if (argc == 0)
+		return pause_main(0, NULL);
+	wait(&status);
+	return 1;
+}
+
 static void end_on_signal(int sig)
 {
 	_exit(0);
@@ -181,6 +231,8 @@ static const struct {
 	{"netexec", "Creates HTTP and UDP servers with various endpoints", netexec_main},
 	{"pause", "Pauses the execution", pause_main},
 	{"serve-hostname", "Serves the hostname", serve_hostname_main},
+	{"stand-in", "Serves PORT/tcp and PORT/udp in place of another image's program",
+	 stand_in_main},
 };
 
 static int help(void)

@@ -9,6 +9,7 @@
 
 #include "lib/base/cleanup.h"
 #include "lib/kube/check.h"
+#include "lib/kube/images.h"
 
 /* Flows ---------------------------------------------------------------------------------------- */
 
@@ -138,27 +139,16 @@ void check_routing(struct checker *k)
 
 /* Images --------------------------------------------------------------------------------------- */
 
-/* "busybox" of "docker.io/library/busybox:1.36". */
-static const char *image_name(struct checker *k, const char *image)
-{
-	const char *slash = strrchr(image, '/');
-	const char *base = slash ? slash + 1 : image;
-	return arena_strndup(k->a, base, strcspn(base, ":@"));
-}
-
 static void check_images(struct checker *k, const struct meta *m, const struct pod_spec *spec,
 			 const char *path)
 {
-	static const char *const known[] = {"busybox", "nginx", "agnhost", "kube-dns", "coredns"};
 	for (size_t i = 0; i < spec->containers.n; i++) {
 		const struct container *c = &spec->containers.v[i];
-		const char *name = image_name(k, c->image);
-		bool ok = !*c->image || c->command.n;
-		for (size_t j = 0; j < ARRAY_SIZE(known); j++)
-			ok = ok || strcmp(name, known[j]) == 0;
-		if (!ok)
+		const char *meant = c->command.n ? NULL : image_meant(k->a, c->image);
+
+		if (meant)
 			check_fault(k, m, arena_printf(k->a, "%s[%zu].image", path, i),
-				    "use busybox, nginx, agnhost or kube-dns, or give a `command`",
+				    arena_printf(k->a, "did you mean `%s`?", meant),
 				    "no program stands for the image `%s`", c->image);
 	}
 }

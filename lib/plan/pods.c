@@ -1,23 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* pods: see pods.h. */
-#include "lib/plan/pods.h"
-
+/*
+ * pods: the programs of a pod and the files kubelet gives it (pod_content() of desired_build.h).
+ * Which image stands for which program is lib/kube/images.h. Pure.
+ */
 #include <ctype.h>
 #include <string.h>
 
+#include "lib/kube/images.h"
 #include "lib/plan/desired_build.h"
 #include "lib/plan/dnsmasq.h"
-
-const char *pods_image(struct arena *a, const char *image)
-{
-	const char *slash = image ? strrchr(image, '/') : NULL;
-	const char *base = slash ? slash + 1 : image ? image : "";
-	size_t len = strcspn(base, ":@");
-
-	if (len == 7 && strncmp(base, "coredns", len) == 0)
-		return "kube-dns";
-	return arena_strndup(a, base, len);
-}
 
 /* nginx's own defaults where a container has them; paths where a pod can write. The log of requests
  * lies in /run, because the standard streams may be anything. */
@@ -166,16 +157,67 @@ static void command(struct dbuild *b, struct dproc *p, const struct container *c
 		*vec_push(b->a, &p->argv) = im->args[i];
 }
 
+static void listen_on(struct dbuild *b, struct dproc *proc, uint16_t port, enum proto proto)
+{
+	const char *word = arena_printf(b->a, "%u/%s", port, proto_str(proto));
+
+	if (proto == PROTO_SCTP)
+		return;
+	vec_foreach (const char *, w, &proc->argv)
+		if (strcmp(*w, word) == 0)
+			return;
+	*vec_push(b->a, &proc->argv) = word;
+}
+
+static bool declared(const struct cpod *p, uint16_t port, enum proto proto)
+{
+	vec_foreach (struct container, c, &p->obj->spec.containers)
+		vec_foreach (struct container_port, q, &c->ports)
+			if (q->port == port && q->proto == proto)
+				return true;
+	return false;
+}
+
+/* Several pods share a node's address; there only the endpoint's own words count. */
+static bool is_endpoint(const struct cendpoint *e, const struct cpod *p)
+{
+	if (e->ip != p->ip)
+		return false;
+	return e->pod ? strcmp(e->pod, p->name) == 0 : !p->host_network;
+}
+
+/* Where the container's program would listen: its ports, and, for the pod's first container, what
+ * Services expect of the pod though no container names it (containerPort is a remark only in
+ * Kubernetes). */
+static void stand_in(struct dbuild *b, struct dproc *proc, const struct cpod *p,
+		     const struct container *c)
+{
+	*vec_push(b->a, &proc->argv) = "agnhost";
+	*vec_push(b->a, &proc->argv) = "stand-in";
+	vec_foreach (struct container_port, q, &c->ports)
+		listen_on(b, proc, q->port, q->proto);
+	if (c != p->obj->spec.containers.v)
+		return;
+	vec_foreach (struct csvc, s, &b->c->services)
+		vec_foreach (struct csvcport, q, &s->ports)
+			vec_foreach (struct cendpoint, e, &q->eps)
+				if (is_endpoint(e, p) && !declared(p, e->port, q->port->proto))
+					listen_on(b, proc, e->port, q->port->proto);
+}
+
 static void container(struct dbuild *b, int ns, const struct cpod *p, const struct container *c,
 		      const char *hostname)
 {
-	const char *name = pods_image(b->a, c->image);
+	const char *name = image_name(b->a, c->image);
 	const struct image *im = image_find(name);
 	struct dproc proc = {.name = c->name ? c->name : name, .image = name, .restart = true};
 
-	command(b, &proc, c, im);
+	if (image_stood_in(b->a, c))
+		stand_in(b, &proc, p, c);
+	else
+		command(b, &proc, c, im);
 	if (!proc.argv.n)
-		return; /* an image that is not known here, and no command */
+		return; /* no image is given, and no command */
 	environment(b, &proc, p, c, hostname);
 	if (im && im->path && !c->command.n) {
 		_strbuf_ struct strbuf conf = STRBUF_INIT;

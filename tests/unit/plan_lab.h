@@ -95,6 +95,16 @@ static inline const struct dns *plan_ns(const struct plan *p, const char *name)
 	return &p->desired->ns.v[i];
 }
 
+/* A program's words with blanks between. */
+static inline const char *plan_argv(const struct plan *p, const struct dproc *r)
+{
+	const char *s = "";
+
+	vec_foreach (const char *, w, &r->argv)
+		s = arena_printf(p->arena, "%s%s%s", s, *s ? " " : "", *w);
+	return s;
+}
+
 /* A port's endpoints as "ip:port ip:port". */
 static inline const char *plan_eps(const struct plan *p, const struct csvcport *port)
 {

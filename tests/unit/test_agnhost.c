@@ -32,7 +32,7 @@
 
 static char program[PATH_MAX];
 static bool ready;
-static pid_t servers[2];
+static pid_t servers[3];
 
 static void find_program(void)
 {
@@ -100,6 +100,8 @@ static int setup(void **state)
 						       "--udp-port", "18081", NULL});
 	servers[1] = start(null, (const char *const[]){"agnhost", "serve-hostname", "--tcp",
 						       "--http=false", "--port=18082", NULL});
+	servers[2] = start(null, (const char *const[]){"agnhost", "stand-in", "18083/tcp",
+						       "18084/tcp", "18083/udp", NULL});
 	close(null);
 	int fd = dial(HTTP_PORT), raw = dial(RAW_PORT);
 	ready = fd >= 0 && raw >= 0;
@@ -110,7 +112,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < 3; i++) {
 		if (servers[i] > 0) {
 			kill(servers[i], SIGKILL);
 			waitpid(servers[i], NULL, 0);
@@ -293,6 +295,31 @@ static void raw_hostname(void **state)
 	assert_string_equal(out, HOSTNAME);
 }
 
+/* The stand-in serves on each of its ports, and tells a port from a mistake. */
+static void stands_in(void **state)
+{
+	NEEDS_NETWORK;
+	static const char get[] = "GET /hostname HTTP/1.0\r\n\r\n";
+	char out[512];
+	for (int port = 18083; port <= 18084; port++) {
+		int fd = dial(port);
+		assert_true(fd >= 0);
+		assert_int_equal(send(fd, get, sizeof(get) - 1, MSG_NOSIGNAL), sizeof(get) - 1);
+		read_reply(fd, out, sizeof(out), NULL);
+		close(fd);
+		assert_non_null(strstr(out, "\r\n\r\n" HOSTNAME));
+	}
+	struct sockaddr_in sa = {.sin_family = AF_INET,
+				 .sin_port = htons(18083),
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
+	assert_int_equal(send(fd, "hostname", 8, 0), 8);
+	read_reply(fd, out, sizeof(out), HOSTNAME);
+	close(fd);
+	assert_string_equal(out, HOSTNAME);
+}
+
 /* Exit code and stderr of a run. */
 static int run(char *out, size_t size, const char *const *argv)
 {
@@ -368,6 +395,8 @@ static void usage(void **state)
 	assert_string_equal(out, "Error: invalid argument \"x\" for \"--http-port\" flag\n");
 	assert_int_equal(RUN(out, "netexec", "--http-port"), 1);
 	assert_string_equal(out, "Error: flag needs an argument: --http-port\n");
+	assert_int_equal(RUN(out, "stand-in", "80/sctp"), 1);
+	assert_string_equal(out, "Error: \"80/sctp\" is not PORT/tcp or PORT/udp\n");
 }
 
 int main(void)
@@ -378,6 +407,7 @@ int main(void)
 		cmocka_unit_test(nonsense),	cmocka_unit_test(datagrams),
 		cmocka_unit_test(raw_hostname), cmocka_unit_test(connecting),
 		cmocka_unit_test(times_out),	cmocka_unit_test(usage),
+		cmocka_unit_test(stands_in),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
