@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "labd/kernel/nlbatch.h"
+#include "labd/trace/ipvstable.h"
 #include "labd/trace/rtdump.h"
 
 #define ASKS_MAX 2000
@@ -237,6 +238,9 @@ static void ask_ns(struct asker *x, struct arena *a)
 	vec_foreach (const struct rec_sight, s, &x->r->sights)
 		if (s->ns == x->ns && !s->timing_run)
 			ask_sight(x, s);
+	vec_foreach (const struct rec_ipvs, c, &x->r->ipvs)
+		if (c->ns == x->ns) /* as ip_vs itself looks up the real server */
+			ask_route(x, c->dst, 0, 0, 0);
 }
 
 void ask_all(struct recording *r, const int *netns)
@@ -247,7 +251,9 @@ void ask_all(struct recording *r, const int *netns)
 		bool seen = false;
 		vec_foreach (const struct rec_sight, s, &r->sights)
 			seen = seen || s->ns == i;
-		if (seen && nlns_enter(&home, netns[i], NULL) == 0)
-			ask_ns(&x, r->arena);
+		if (!seen || nlns_enter(&home, netns[i], NULL) < 0)
+			continue;
+		ipvstable_read(r, i);
+		ask_ns(&x, r->arena);
 	}
 }

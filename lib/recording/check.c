@@ -21,6 +21,9 @@ static bool raw_ok(const struct recording *r)
 	vec_foreach (const struct rec_ct, c, &r->cts)
 		if (!within(c->ns, r->ns.n))
 			return false;
+	vec_foreach (const struct rec_ipvs, v, &r->ipvs)
+		if (!within(v->ns, r->ns.n))
+			return false;
 	vec_foreach (const struct rec_ask, q, &r->asks)
 		if (!within(q->ns, r->ns.n))
 			return false;

@@ -58,8 +58,6 @@ bool rule_option(const char *rule, const char *option, char *buf, size_t size);
 const char *nft_mismatch(const struct rule_ctx *c, const struct rec_rule *x, const char **asked,
 			 const char **has);
 const struct rec_elem *nft_element(const struct rule_ctx *c, const struct rec_rule *x);
-/* The mark behind a rule of nft ("meta mark set meta mark | 0x4000"), when it was `mark` before. */
-uint32_t nft_mark(const struct rec_rule *x, uint32_t mark);
 
 /* walkrules.c */
 const struct rec_rule *rule_of(const struct recording *r, const struct rec_match *m);
@@ -95,6 +93,13 @@ const struct rec_ct *ct_entry(const struct recording *r, int ns, const struct re
 /* Was an entry made for it here? */
 bool ct_has(struct walk *w, int ns, const struct rec_tuple *t);
 const char *ct_text(struct arena *a, const struct rec_ct *c);
+
+/* ipvs.c: the connection of IPVS that a packet to a virtual server, or an answer of a real one,
+ * belongs to; and what ip_vs does with it at the end of this hook, as a step. */
+const struct rec_ipvs *ipvs_forward(const struct recording *r, int ns, const struct rec_tuple *t);
+const struct rec_ipvs *ipvs_reply(const struct recording *r, int ns, const struct rec_tuple *t);
+void step_ipvs(struct walk *w, int ns, enum hook hook, const struct rec_ipvs *c);
+void step_ipvs_undo(struct walk *w, int ns, const struct rec_ipvs *c);
 
 /* net.c */
 void step_route(struct walk *w, const struct gap_in *g);

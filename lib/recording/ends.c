@@ -127,6 +127,9 @@ static void step_received(struct walk *w, int ns, int ifindex)
 static void step_delivered(struct walk *w, int ns, int ifindex)
 {
 	bool refused = streq(w->r->verdict.cause, "port-closed");
+	const struct rec_ipvs *c = ipvs_forward(w->r, ns, &w->cur.inner);
+	if (c) /* the real server is this node itself */
+		step_ipvs(w, ns, HOOK_INPUT, c);
 	add_step(w, REC_DELIVER, ns, ifindex);
 	const struct rec_tuple *t = &w->cur.inner;
 	why(w, REC_OBSERVED, "app.listens", "", ip_text(w, t->dst), ns_name(w->r, ns),

@@ -110,7 +110,8 @@ static const char *translated(struct check *c, const char *want, bool dst)
 {
 	struct seen seen = {.n = 0};
 	vec_foreach (const struct rec_step, s, &c->r->steps) {
-		if (s->kind != (dst ? REC_DNAT : REC_SNAT) || !s->has_after)
+		bool ipvs = dst && s->kind == REC_IPVS && forward(c, s);
+		if ((!ipvs && s->kind != (dst ? REC_DNAT : REC_SNAT)) || !s->has_after)
 			continue;
 		const struct rec_tuple *t = &s->after.inner;
 		ip4 ip = dst ? t->dst : t->src;

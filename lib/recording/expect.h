@@ -6,7 +6,7 @@
  *                    packet itself, not by a tunnel's outer one)
  *   device [NS/]NAME the packet was seen at that device on its way there; several such lines must
  *                    be met in their order
- *   dnat IP[:PORT]   a step translated the destination to it
+ *   dnat IP[:PORT]   a step translated the destination to it (ip_vs too)
  *   snat IP[:PORT]   a step translated the source to it
  *   outer IP>IP      a tunnel's outer header had these addresses on the way there
  *   vni N            it was VXLAN with that id

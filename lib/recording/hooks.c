@@ -177,21 +177,13 @@ static void note_snat(struct walk *w, const struct rec_rule *x)
 {
 	const struct rec_step *s = last_step(w);
 	const struct rec_ns *n = ns_at(w->r, s->ns);
+	const struct rec_if *dev = if_with_addr(n, w->came.inner.dst);
 	if (!x || !streq(x->target, "MASQUERADE"))
 		return;
 	if (s->before.inner.src == s->before.inner.dst)
 		note(w, "note.hairpin", ip_text(w, s->after.inner.src));
-	else if (addr_is_local(n, w->came.inner.dst))
+	else if (addr_is_local(n, w->came.inner.dst) && !(dev && streq(dev->name, "kube-ipvs0")))
 		note(w, "note.nodeport-snat", ip_text(w, s->after.inner.src));
-}
-
-/* A rule of nft may change the mark and end the walk at once; the message was sent before it did.
- */
-static uint32_t mark_behind(const struct recording *r, const struct visit *v)
-{
-	const struct rec_match *m = &r->matches.v[v->matches.v[v->matches.n - 1]];
-	const struct rec_rule *x = rule_of(r, m);
-	return x && x->family ? nft_mark(x, m->mark) : v->mark;
 }
 
 /* The kind of step that a hook's visits make, and the packet after it. */
@@ -207,7 +199,7 @@ static void step_group(struct walk *w, const struct gap_in *g, const struct grou
 	s->hook = hook_str(h->hook);
 	s->table = about->table;
 	s->before.mark = h->v.v[0]->mark;
-	w->cur.mark = s->after.mark = mark_behind(w->r, about);
+	w->cur.mark = s->after.mark = about->mark;
 	if (x && streq(x->target, "DNAT") && !to)
 		dnat_to(x, &w->cur.inner);
 	else if (x && to)
@@ -282,17 +274,40 @@ static void step_conntrack(struct walk *w, const struct gap_in *g, const struct 
 			"conntrack -L -p tcp");
 }
 
+static bool is_other_dst(const struct walk *w, const struct rec_tuple *to)
+{
+	return to && (w->cur.inner.dst != to->dst ||
+		      (w->cur.inner.dport != to->dport && to->proto != PROTO_ICMP));
+}
+
 static void sync_dst(struct walk *w, const struct gap_in *g, const struct rec_tuple *to)
 {
-	if (to && (w->cur.inner.dst != to->dst ||
-		   (w->cur.inner.dport != to->dport && to->proto != PROTO_ICMP)))
+	const struct rec_ipvs *c = ipvs_forward(w->r, g->ns, &w->cur.inner);
+	if (!is_other_dst(w, to))
+		return;
+	if (c && c->dst == to->dst)
+		step_ipvs(w, g->ns, g->p ? HOOK_INPUT : HOOK_OUTPUT, c);
+	else
 		step_conntrack(w, g, to, true);
 }
 
 static void sync_src(struct walk *w, const struct gap_in *g, const struct rec_tuple *to)
 {
-	if (to && (w->cur.inner.src != to->src || w->cur.inner.sport != to->sport))
+	const struct rec_ipvs *c = ipvs_reply(w->r, g->ns, &w->cur.inner);
+	if (!to || (w->cur.inner.src == to->src && w->cur.inner.sport == to->sport))
+		return;
+	if (c && c->client.dst == to->src)
+		step_ipvs_undo(w, g->ns, c);
+	else
 		step_conntrack(w, g, to, false);
+}
+
+/* ip_vs has the packet after this hook, and sends it on with another destination. */
+static bool is_ipvs(const struct walk *w, const struct gap_in *g, const struct group *h)
+{
+	const struct rec_tuple *t = entry(h) ? entry(h) : &w->cur.inner;
+	bool last = h->hook == HOOK_INPUT || (h->hook == HOOK_OUTPUT && !g->p);
+	return last && g->n && ipvs_forward(w->r, g->ns, t);
 }
 
 static void why_group_ct(struct walk *w, const struct gap_in *g, const struct group *h)
@@ -319,25 +334,42 @@ static bool before_route(enum hook h)
 	return h == HOOK_PREROUTING || h == HOOK_OUTPUT;
 }
 
+/* The packet is for an address of this node: a step of its own only where ip_vs has it go on. */
+static void step_local_route(struct walk *w, const struct gap_in *g)
+{
+	add_step(w, REC_ROUTE, g->ns, 0);
+	why_route(w, g->ns, w->cur.inner.dst);
+	try_cmd(w, g->ns,
+		arena_printf(w->r->arena, "local %s ",
+			     re_quote(w->r->arena, ip_text(w, w->cur.inner.dst))),
+		"ip route show table local");
+}
+
 void hooks_inner(struct walk *w, const struct gap_in *g)
 {
 	groups gs = {0};
-	bool routed = !g->routed;
+	bool routed = !g->routed, ipvs = false;
 	const struct rec_tuple *end = g->nh ? &g->nh->inner : NULL;
 	collect(w, g, false, false, &gs);
 	for (size_t i = 0; i < gs.n; i++) {
 		const struct group *h = &gs.v[i];
 		const struct rec_tuple *to = i + 1 < gs.n ? entry(&gs.v[i + 1]) : end;
-		if (!before_route(h->hook))
+		bool by_ipvs = is_ipvs(w, g, h);
+		if (!before_route(h->hook) || ipvs)
 			sync_dst(w, g, entry(h) ? entry(h) : end);
-		if (!routed && !before_route(h->hook)) {
+		if (by_ipvs && h->hook == HOOK_INPUT)
+			step_local_route(w, g);
+		else if (!routed && (!before_route(h->hook) || ipvs)) {
 			step_route(w, g);
 			routed = true;
 		}
+		ipvs |= by_ipvs;
+		routed &= !by_ipvs; /* it routes the packet again */
 		if (nothing_there(w->r, h))
 			continue;
 		step_group(w, g, h, to ? to : end);
-		why_group_ct(w, g, h);
+		if (!ipvs || h->hook == HOOK_POSTROUTING || (by_ipvs && h->hook == HOOK_OUTPUT))
+			why_group_ct(w, g, h); /* else it travels on unconfirmed */
 		if (last_step(w)->kind == REC_DNAT && h->hook == HOOK_OUTPUT && g->n)
 			step_route(w, g); /* what was looked up before is void */
 	}

@@ -59,6 +59,16 @@
 	X("ct.again-src", "conntrack translates the source again, to {1}, as for the first "       \
 			  "packet (it was {2})")
 
+/* IPVS. */
+#define REC_KEYS_IPVS(X)                                                                           \
+	X("ipvs.schedule", "virtual server {1}, scheduler {2}: this connection goes to {3}")       \
+	X("ipvs.servers", "real servers of {1}: {0}")                                              \
+	X("ipvs.conn", "IPVS has this connection: {0}") /* as ipvsadm -Lcn */                      \
+	X("ipvs.masq", "forwarding method {1}: the destination is rewritten, the source is not")   \
+	X("ipvs.ct", "ip_vs tells conntrack's entry, which is not confirmed yet, that the "        \
+		     "answers come from {1} (vs.conntrack=1)")                                     \
+	X("ipvs.undo", "ip_vs puts back the source {1} (it was {2})")
+
 /* Routes, neighbours, FDB. {0} the answer. */
 #define REC_KEYS_LOOK(X)                                                                           \
 	X("route.asked", "route to {1}: {0}")	       /* {1} address */                           \
@@ -139,6 +149,7 @@
 	X("next.deliver", "it is for {0} itself")                                                  \
 	X("next.reply", "the answer sets out: {0}") /* flight title */                             \
 	X("next.undo", "conntrack undoes the translation")                                         \
+	X("next.ipvs", "ip_vs, at the end of {0}")                                                 \
 	X("next.end", "this is the end of its way")                                                \
 	X("next.program", "the program gets it")
 
@@ -167,6 +178,13 @@
 	X("note.nodeport-snat", "a NodePort flow changes its source too: it becomes {0}, the "     \
 				"address of this node on the way out, so that the answer comes "   \
 				"back here")                                                       \
+	X("note.ipvs", "{0} is an address of this node, so the packet was delivered here: ip_vs "  \
+		       "takes it at the end of INPUT, routes it again and sends it on through "    \
+		       "OUTPUT and POSTROUTING. FORWARD is never visited here")                    \
+	X("note.ipvs-local", "{0} is an address of this node; for the node's own programs ip_vs "  \
+			     "takes the packet in OUTPUT")                                         \
+	X("note.ipvs-reply", "the answer is forwarded like any other packet and does visit "       \
+			     "FORWARD; at its end ip_vs puts back {0}")                            \
 	X("note.hairpin",                                                                          \
 	  "the pod is its own server: its source becomes {0}, else its answer would "              \
 	  "go to itself and never meet conntrack")                                                 \
@@ -208,6 +226,7 @@
 	REC_KEYS_WALK(X)                                                                           \
 	REC_KEYS_NOMATCH(X)                                                                        \
 	REC_KEYS_CT(X)                                                                             \
+	REC_KEYS_IPVS(X)                                                                           \
 	REC_KEYS_LOOK(X)                                                                           \
 	REC_KEYS_DEV(X)                                                                            \
 	REC_KEYS_ENCAP(X)                                                                          \

@@ -69,20 +69,27 @@ static bool layer(const struct visit *v, const struct rec_hdr *h)
 	return !h || h->encap == v->outer;
 }
 
+/* INPUT runs when the bridge itself has taken the frame, not at the port as br_netfilter's
+ * PREROUTING does. */
+static int input_fits(const struct rec_sight *s, const struct visit *v)
+{
+	return s->ifindex == v->iif ? 2 : 0;
+}
+
 static int score_in(const struct placer *p, const struct visit *v, struct gap g)
 {
 	const struct rec_sight *s = sight(p, g.before), *n = sight(p, g.after);
 	const struct rec_hdr *h = hdr(p, g.before);
 	if (!s || s->tx || !layer(v, h))
 		return NO_FIT;
-	int dev = dev_fits(p, s, v->iif, v->physin);
+	int dev = v->hook == HOOK_INPUT ? input_fits(s, v) : dev_fits(p, s, v->iif, v->physin);
 	if (!dev && v->iif)
 		return NO_FIT;
 	int x = dev + entry_fits(v, h);
 	if (v->hook == HOOK_PREROUTING)
 		return x + changes(v, hdr(p, g.after));
 	if (v->hook == HOOK_INPUT && n && n->tx && hdr(p, g.after)->encap == v->outer)
-		x -= 2; /* what is delivered does not go out again */
+		x -= 2; /* what is delivered does not go out again (but by ip_vs) */
 	return x;
 }
 

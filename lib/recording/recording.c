@@ -17,7 +17,8 @@ const char *const rec_step_names[] = {
 	[REC_ENCAP] = "encap",	     [REC_DECAP] = "decap",
 	[REC_DELIVER] = "deliver",   [REC_ICMP_ERROR] = "icmp-error",
 	[REC_DROP] = "drop",	     [REC_LOST] = "lost",
-	[REC_APP_RECV] = "app-recv", [REC_APP_RECV + 1] = NULL,
+	[REC_APP_RECV] = "app-recv", [REC_IPVS] = "ipvs-schedule",
+	[REC_IPVS + 1] = NULL,
 };
 
 const char *const rec_match_names[] = {"rule", "return", "policy", NULL};

@@ -178,6 +178,18 @@ struct rec_ct {
 	const char *state;	   /* TCP: "SYN_SENT" ...; or NULL */
 };
 
+/* A connection of IPVS, and its virtual server, found by asking after the probe. */
+struct rec_ipvs {
+	int ns;
+	struct rec_tuple client; /* its own address and port -> those of the virtual server */
+	ip4 dst;		 /* the real server */
+	uint16_t dport;
+	const char *state;     /* "SYN_RECV" "ESTABLISHED" "TIME_WAIT" ... */
+	const char *scheduler; /* "rr"; NULL: the virtual server is gone */
+	const char *forward;   /* "Masq" */
+	const char *servers;   /* "10.244.1.5:80 weight 1, 10.244.2.5:80 weight 1" */
+};
+
 /* A question asked of the kernel after the probe (route get, neighbour get, FDB get). */
 struct rec_ask {
 	const char *what; /* "route" "neigh" "fdb" */
@@ -237,7 +249,8 @@ enum rec_step_kind {
 	REC_ICMP_ERROR,
 	REC_DROP,
 	REC_LOST,
-	REC_APP_RECV
+	REC_APP_RECV,
+	REC_IPVS
 };
 
 /* A packet's addresses at one point. */
@@ -319,6 +332,7 @@ struct recording {
 	vec_of(struct rec_sight) sights;
 	vec_of(struct rec_match) matches;
 	vec_of(struct rec_ct) cts;
+	vec_of(struct rec_ipvs) ipvs;
 	vec_of(struct rec_ask) asks;
 	vec_of(struct rec_perf) perfs;
 	uint64_t lost_frames,

@@ -113,22 +113,6 @@ const struct rec_elem *nft_element(const struct rule_ctx *c, const struct rec_ru
 	return NULL;
 }
 
-uint32_t nft_mark(const struct rec_rule *x, uint32_t mark)
-{
-	static const char set[] = "mark set ", old[] = "meta mark ";
-	const char *s = x->text ? strstr(x->text, set) : NULL;
-	if (!s)
-		return mark;
-	s += sizeof(set) - 1;
-	if (*s >= '0' && *s <= '9')
-		return (uint32_t)strtoul(s, NULL, 0);
-	if (strncmp(s, old, sizeof(old) - 1) != 0)
-		return mark;
-	s += sizeof(old) - 1;
-	uint32_t v = (uint32_t)strtoul(s + 1, NULL, 0);
-	return *s == '|' ? mark | v : *s == '^' ? mark ^ v : *s == '&' ? mark & v : mark;
-}
-
 /* ---- why not ---------------------------------------------------------------------------------
  */
 

@@ -137,6 +137,10 @@ SHAPE(shape_tuple, S, ADDR(S, src), ADDR(S, dst), F(S, sport), F(S, dport), F(S,
 SHAPE(shape_ct, S, ENUM(S, kind, rec_ct_names), INDEX(S, ns), F(S, seq), OBJ(S, orig, shape_tuple),
       OBJ(S, reply, shape_tuple), F(S, id), F(S, mark), F(S, status), F(S, state));
 #undef S
+#define S struct rec_ipvs
+SHAPE(shape_ipvs, S, INDEX(S, ns), OBJ(S, client, shape_tuple), ADDR(S, dst), F(S, dport),
+      F(S, state), F(S, scheduler), F(S, forward), F(S, servers));
+#undef S
 #define S struct rec_ask
 SHAPE(shape_ask, S, REQ(S, what), INDEX(S, ns), F(S, question), F(S, answer), ADDR(S, ip),
       F(S, mac), ADDR(S, via), ADDR(S, dst), F(S, dev), F(S, error));
@@ -176,13 +180,25 @@ SHAPE(shape_verdict, S, REQ(S, result), F(S, cause), INDEX(S, ns), F(S, device),
       REQ(S, text), ENUM(S, how, rec_how_names), REQ(S, key), STRS(S, args), F(S, incomplete));
 #undef S
 #define S struct recording
-const struct shape shape_recording = {
-	sizeof(S),
-	(const struct shape_field[]){
-		F(S, tool), F(S, kernel), F(S, engine), F(S, created), OBJ(S, probe, shape_probe),
-		LIST(S, ns, shape_ns), LIST(S, names, shape_name), RAWLIST(S, sights, shape_sight),
-		RAWLIST(S, matches, shape_match), RAWLIST(S, cts, shape_ct),
-		RAWLIST(S, asks, shape_ask), RAWLIST(S, perfs, shape_perf), F(S, lost_frames),
-		F(S, lost_messages), STRS(S, missing), LIST(S, flights, shape_flight),
-		LIST(S, steps, shape_step), OBJ(S, verdict, shape_verdict), END}};
+const struct shape shape_recording = {sizeof(S),
+				      (const struct shape_field[]){F(S, tool),
+								   F(S, kernel),
+								   F(S, engine),
+								   F(S, created),
+								   OBJ(S, probe, shape_probe),
+								   LIST(S, ns, shape_ns),
+								   LIST(S, names, shape_name),
+								   RAWLIST(S, sights, shape_sight),
+								   RAWLIST(S, matches, shape_match),
+								   RAWLIST(S, cts, shape_ct),
+								   RAWLIST(S, ipvs, shape_ipvs),
+								   RAWLIST(S, asks, shape_ask),
+								   RAWLIST(S, perfs, shape_perf),
+								   F(S, lost_frames),
+								   F(S, lost_messages),
+								   STRS(S, missing),
+								   LIST(S, flights, shape_flight),
+								   LIST(S, steps, shape_step),
+								   OBJ(S, verdict, shape_verdict),
+								   END}};
 #undef S

@@ -249,6 +249,7 @@ static void begin(struct walk *w)
 		if (v->flight == w->flight && v->pos < 0 && v->pkt.ok && !v->outer &&
 		    v->ns == (f->sights.n ? sight_at(w, 0)->ns : w->r->probe.from_ns)) {
 			w->cur.inner = v->pkt.h.inner;
+			w->cur.ttl = v->pkt.h.ttl;
 			break;
 		}
 	w->came = w->cur;
@@ -271,11 +272,12 @@ static void name_next(struct walk *w, struct rec_step *s, const struct rec_step 
 		[REC_DROP] = "next.end",	 [REC_LOST] = "next.end",
 		[REC_NEIGH] = "next.neigh",	 [REC_ICMP_ERROR] = "next.end",
 		[REC_ROUTE] = "next.route",	 [REC_DEV_RX] = "next.cross",
-		[REC_APP_SEND] = "next.program",
+		[REC_APP_SEND] = "next.program", [REC_IPVS] = "next.ipvs",
 	};
 	s->next_key = keys[n->kind];
 	s->next = dev;
-	if (n->kind == REC_HOOK || n->kind == REC_DNAT || n->kind == REC_SNAT)
+	if (n->kind == REC_HOOK || n->kind == REC_DNAT || n->kind == REC_SNAT ||
+	    n->kind == REC_IPVS)
 		s->next = n->hook;
 	else if (n->kind == REC_ROUTE || n->kind == REC_NEIGH)
 		s->next = ip_text(w, n->before.inner.dst);

@@ -66,7 +66,9 @@ static bool goes_on(const struct red *d, const struct visit *v, const struct rec
 	const struct rec_match *last = &d->r->matches.v[v->matches.v[v->matches.n - 1]];
 	if (v->ns != m->ns || v->trace_id != m->trace_id || !streq(v->table, m->table) || v->ended)
 		return false;
-	if (p->ok && v->pkt.ok && (p->key != v->pkt.key || p->ip_id != v->pkt.ip_id))
+	bool same = p->key == v->pkt.key && p->ip_id == v->pkt.ip_id &&
+		    p->h.encap == v->pkt.h.encap && p->tunnel == v->pkt.tunnel;
+	if (p->ok && v->pkt.ok && !same)
 		return false;
 	if (m->hook >= 0 && last->hook >= 0)
 		return m->hook == last->hook;

@@ -215,6 +215,15 @@ static bool on_path(const struct recording *r, const struct visit *v, size_t i, 
 	return decider >= 0 && (int)i <= decider;
 }
 
+/* The mark when the rules above message i were tried: iptables reports a rule before its target
+ * acts, nf_tables behind it. */
+static uint32_t mark_before(const struct recording *r, const struct visit *v, size_t i)
+{
+	if (v->trace_id)
+		return i ? r->matches.v[v->matches.v[i - 1]].mark : 0;
+	return r->matches.v[v->matches.v[i]].mark;
+}
+
 void why_visit(struct walk *w, const struct visit *v, bool decisive)
 {
 	const struct recording *r = w->r;
@@ -226,7 +235,7 @@ void why_visit(struct walk *w, const struct visit *v, bool decisive)
 		int indent = enter(&s, m->chain);
 		const struct rec_rule *x = rule_of(r, m);
 		bool decides = decisive && (int)i == decider;
-		c.mark = m->mark; /* nothing between two messages changes it */
+		c.mark = mark_before(r, v, i);
 		if (m->kind == REC_POLICY) {
 			const char *p = policy_of(r, m);
 			why(w, REC_OBSERVED, "policy", "", m->table, m->chain, p ? p : "ACCEPT",

@@ -112,7 +112,8 @@
 	X("kind.icmp-error", "an ICMP error is sent back", "返回 ICMP 错误")                       \
 	X("kind.drop", "dropped", "被丢弃")                                                        \
 	X("kind.lost", "lost", "丢失")                                                             \
-	X("kind.app-recv", "the program receives", "应用程序收到")
+	X("kind.app-recv", "the program receives", "应用程序收到")                                 \
+	X("kind.ipvs-schedule", "ip_vs rewrites the packet", "ip_vs 改写报文")
 
 #define LANG_FIELDS(X)                                                                             \
 	X("field.src", "source address", "源地址")                                                 \

@@ -189,7 +189,7 @@ static bool is_bad(const struct rec_step *s)
 static bool is_translation(const struct rec_step *s)
 {
 	return s->kind == REC_DNAT || s->kind == REC_SNAT || s->kind == REC_UNNAT ||
-	       s->kind == REC_ENCAP || s->kind == REC_DECAP;
+	       s->kind == REC_IPVS || s->kind == REC_ENCAP || s->kind == REC_DECAP;
 }
 
 static bool at_device(const struct rec_step *s)

@@ -247,7 +247,8 @@ enum rec_how trace_how(const struct rec_step *s)
 
 void trace_gist(const struct rec_step *s, enum view_lang l, struct strbuf *out)
 {
-	bool nat = s->kind == REC_DNAT || s->kind == REC_SNAT || s->kind == REC_UNNAT;
+	bool nat = s->kind == REC_DNAT || s->kind == REC_SNAT || s->kind == REC_UNNAT ||
+		   s->kind == REC_IPVS;
 	bool both = s->has_before && s->has_after;
 	if (nat && both && trace_changes(&s->before, &s->after, l, out))
 		return;

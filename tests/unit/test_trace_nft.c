@@ -174,22 +174,12 @@ static void test_why_not(void **state)
 	assert_string_equal(mismatch(&c, 5, &asked, &has), "nomatch.proto");
 }
 
-static void test_mark(void **state)
-{
-	_arena_ struct arena *a = arena_new();
-	const struct rec_ns *ns = &take(a)->ns.v[0];
-	assert_int_equal(nft_mark(&ns->rules.v[1], 1), 0x4001);
-	assert_int_equal(nft_mark(&ns->rules.v[3], 0x4001), 1);
-	assert_int_equal(nft_mark(&ns->rules.v[2], 0x4001), 0x4001);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_listing),
 		cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_why_not),
-		cmocka_unit_test(test_mark),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
