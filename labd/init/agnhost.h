@@ -72,6 +72,8 @@ size_t agn_format(const struct agn_request *r, const struct agn_answer *a, bool 
 
 /* An address, from digits, /etc/hosts or DNS. 0, or -1 with Go's text in why. */
 int agn_resolve(const char *host, struct in_addr *ret, char *why, size_t size);
+/* What Go says for an errno. */
+const char *agn_error(int code);
 int agn_connect_main(int argc, char **argv);
 
 #endif

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * agnhost connect: one connection, and why not; with names looked up by hand, for a static program
- * has no name services. See agnhost.h.
+ * agnhost connect: one connection, and why not; with names looked up by hand, for what a static
+ * program's library does about search lists and refusals differs. See agnhost.h.
  */
 #include <arpa/inet.h>
 #include <arpa/nameser.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netdb.h>
 #include <poll.h>
 #include <resolv.h>
 #include <stdint.h>
@@ -21,6 +20,7 @@
 #include "labd/init/agnhost.h"
 
 #define HOST_MAX 256
+#define DNS_MS	 5000 /* as long as resolvers wait by default */
 
 /* --- names ----------------------------------------------------------------------------------- */
 
@@ -79,20 +79,90 @@ static bool first_address(const unsigned char *msg, int len, struct in_addr *ret
 	return false;
 }
 
+/* resolv.conf(5), what a pod's says. */
+struct resolv {
+	char server[64], search[512];
+	unsigned ndots;
+};
+
+static void read_resolv(struct resolv *c)
+{
+	FILE *f = fopen("/etc/resolv.conf", "re");
+	char line[600];
+	*c = (struct resolv){.ndots = 1};
+	while (f && fgets(line, sizeof(line), f)) {
+		const char *ndots = strstr(line, "ndots:");
+		if (!c->server[0])
+			sscanf(line, " nameserver %63s", c->server);
+		sscanf(line, " search %511[^\n]", c->search);
+		if (strncmp(line, "options", 7) == 0 && ndots)
+			c->ndots = (unsigned)atoi(ndots + 6);
+	}
+	if (f)
+		fclose(f);
+}
+
+/* Ask once. 1: found; 0: there is none (or the server will not say); -1: no answer. */
+static int ask(const struct resolv *c, const char *name, struct in_addr *ret)
+{
+	struct sockaddr_in sa = {.sin_family = AF_INET, .sin_port = htons(NS_DEFAULTPORT)};
+	unsigned char query[NS_PACKETSZ], msg[NS_PACKETSZ * 8];
+	int qlen = res_mkquery(0, name, ns_c_in, ns_t_a, NULL, 0, NULL, query, sizeof(query));
+	if (qlen < 0)
+		return 0;
+	if (inet_pton(AF_INET, c->server, &sa.sin_addr) != 1)
+		return -1;
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), found = -1;
+	if (fd < 0 || connect(fd, (const struct sockaddr *)&sa, sizeof(sa)) < 0 ||
+	    send(fd, query, (size_t)qlen, 0) != qlen)
+		goto done;
+	for (struct pollfd p = {.fd = fd, .events = POLLIN}; poll(&p, 1, DNS_MS) > 0;) {
+		ssize_t n = recv(fd, msg, sizeof(msg), 0);
+		if (n < 0)
+			break;
+		if (n >= NS_HFIXEDSZ && memcmp(msg, query, 2) == 0) {
+			found = first_address(msg, (int)n, ret);
+			break;
+		}
+	}
+done:
+	if (fd >= 0)
+		close(fd);
+	return found;
+}
+
+/* As a resolver searches: a name with few dots below each domain first. */
+static int look_up(const struct resolv *c, const char *host, struct in_addr *ret)
+{
+	char search[sizeof(c->search)], name[HOST_MAX * 2], *save;
+	unsigned dots = 0;
+	for (const char *p = host; *p; p++)
+		dots += *p == '.';
+	bool absolute = host[0] && host[strlen(host) - 1] == '.';
+	int r = absolute || dots >= c->ndots ? ask(c, host, ret) : 0;
+	if (r || absolute)
+		return r;
+	memcpy(search, c->search, sizeof(search));
+	for (char *d = strtok_r(search, " \t", &save); d; d = strtok_r(NULL, " \t", &save)) {
+		snprintf(name, sizeof(name), "%s.%s", host, d);
+		r = ask(c, name, ret);
+		if (r)
+			return r;
+	}
+	return dots >= c->ndots ? 0 : ask(c, host, ret);
+}
+
 int agn_resolve(const char *host, struct in_addr *ret, char *why, size_t size)
 {
-	unsigned char msg[NS_PACKETSZ * 8];
+	struct resolv c;
 	if (inet_pton(AF_INET, host, ret) == 1 || from_hosts_file(host, ret))
 		return 0;
-	int n = res_search(host, ns_c_in, ns_t_a, msg, sizeof(msg));
-	if (n > 0 && first_address(msg, n > (int)sizeof(msg) ? (int)sizeof(msg) : n, ret))
+	read_resolv(&c);
+	int r = look_up(&c, host, ret);
+	if (r > 0)
 		return 0;
-	char server[INET_ADDRSTRLEN] = "";
-	if (_res.nscount > 0)
-		inet_ntop(AF_INET, &_res.nsaddr_list[0].sin_addr, server, sizeof(server));
-	const char *text = h_errno == TRY_AGAIN ? "i/o timeout" : "no such host";
-	snprintf(why, size, "lookup %s%s%s%s: %s", host, server[0] ? " on " : "", server,
-		 server[0] ? ":53" : "", text);
+	snprintf(why, size, "lookup %s%s%s%s: %s", host, c.server[0] ? " on " : "", c.server,
+		 c.server[0] ? ":53" : "", r < 0 ? "i/o timeout" : "no such host");
 	return -1;
 }
 
@@ -104,14 +174,28 @@ static int fail(const char *what, const char *detail)
 	return 1;
 }
 
-/* Go's words for an errno are the kernel's, in lower case. */
-static const char *go_error(int code)
+/* Go's words for an errno are the kernel's, in lower case (syscall/zerrors_linux_amd64.go). This
+ * library's differ for these. */
+const char *agn_error(int code)
 {
 	static char text[128];
-	snprintf(text, sizeof(text), "%s", strerror(code));
-	if (text[0] >= 'A' && text[0] <= 'Z')
-		text[0] |= 0x20;
-	return text;
+	switch (code) {
+	case EADDRINUSE:
+		return "address already in use";
+	case EADDRNOTAVAIL:
+		return "cannot assign requested address";
+	case ENETUNREACH:
+		return "network is unreachable";
+	case EHOSTUNREACH:
+		return "no route to host";
+	case ETIMEDOUT:
+		return "connection timed out";
+	default:
+		snprintf(text, sizeof(text), "%s", strerror(code));
+		if (text[0] >= 'A' && text[0] <= 'Z')
+			text[0] |= 0x20;
+		return text;
+	}
 }
 
 static int wait_ms(int64_t timeout_ns)
@@ -129,7 +213,7 @@ static int connect_tcp(const char *dest, const struct sockaddr_in *sa, int64_t t
 	socklen_t len = sizeof(code);
 	char detail[512];
 	if (fd < 0)
-		return fail("OTHER", go_error(errno));
+		return fail("OTHER", agn_error(errno));
 	if (connect(fd, (const struct sockaddr *)sa, sizeof(*sa)) < 0) {
 		struct pollfd p = {.fd = fd, .events = POLLOUT};
 		code = errno;
@@ -145,7 +229,7 @@ static int connect_tcp(const char *dest, const struct sockaddr_in *sa, int64_t t
 		return fail("TIMEOUT", NULL);
 	if (code == ECONNREFUSED)
 		return fail("REFUSED", NULL);
-	snprintf(detail, sizeof(detail), "dial tcp %s: connect: %s", dest, go_error(code));
+	snprintf(detail, sizeof(detail), "dial tcp %s: connect: %s", dest, agn_error(code));
 	return fail("OTHER", detail);
 }
 
@@ -155,7 +239,8 @@ static int connect_udp(const char *dest, const struct sockaddr_in *sa, int64_t t
 	char buf[1024], detail[512];
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0 || connect(fd, (const struct sockaddr *)sa, sizeof(*sa)) < 0) {
-		snprintf(detail, sizeof(detail), "dial udp %s: connect: %s", dest, go_error(errno));
+		snprintf(detail, sizeof(detail), "dial udp %s: connect: %s", dest,
+			 agn_error(errno));
 		return fail("OTHER", detail);
 	}
 	struct pollfd p = {.fd = fd, .events = POLLIN};
@@ -174,7 +259,7 @@ static int connect_udp(const char *dest, const struct sockaddr_in *sa, int64_t t
 	if (n == 0)
 		return fail("OTHER", "No data received from the server. Cannot guarantee the "
 				     "server received the request.");
-	snprintf(detail, sizeof(detail), "read udp %s: %s", dest, go_error(code));
+	snprintf(detail, sizeof(detail), "read udp %s: %s", dest, agn_error(code));
 	return fail(code == ECONNREFUSED ? "REFUSED" : "UNKNOWN", detail);
 }
 

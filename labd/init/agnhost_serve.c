@@ -90,7 +90,7 @@ static int serve_on(int type, int port)
 		fd = bind_to(AF_INET, type, port);
 	if (fd < 0) {
 		agn_log("listen %s :%d: bind: %s", type == SOCK_STREAM ? "tcp" : "udp", port,
-			strerror(-fd));
+			agn_error(-fd));
 		exit(1);
 	}
 	return fd;
@@ -128,7 +128,7 @@ static void take_connection(struct server *v, int listener)
 	if (listener == v->tcp) {
 		agn_log("TCP request from %s", peer);
 		if (send(fd, v->hostname, strlen(v->hostname), MSG_NOSIGNAL) < 0)
-			agn_log("answering %s: %s", peer, strerror(errno));
+			agn_log("answering %s: %s", peer, agn_error(errno));
 		close(fd);
 		return;
 	}
@@ -231,7 +231,7 @@ static void serve_udp(struct server *v)
 	peer_text(&sa, peer);
 	const char *reply = udp_answer(v, text, peer);
 	if (reply && sendto(v->udp, reply, strlen(reply), 0, (struct sockaddr *)&sa, len) < 0)
-		agn_log("answering %s: %s", peer, strerror(errno));
+		agn_log("answering %s: %s", peer, agn_error(errno));
 }
 
 _Noreturn void agn_serve(const struct agn_serve *s)

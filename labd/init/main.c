@@ -137,12 +137,22 @@ static _Noreturn void first_process(const char *name)
 	}
 }
 
+/* A container that only waits; see programs.c. */
+static _Noreturn void sleep_main(void)
+{
+	prctl(PR_SET_NAME, "sleep", 0, 0, 0);
+	for (;;)
+		pause();
+}
+
 int main(int argc, char **argv)
 {
 	const char *name = argc > 0 ? strrchr(argv[0], '/') : NULL;
 	name = name ? name + 1 : argc > 0 ? argv[0] : "";
 	if (!strcmp(name, "agnhost"))
 		return agnhost_main(argc, argv);
+	if (!strcmp(name, "sleep"))
+		sleep_main();
 	if (!strcmp(name, "kube-proxy"))
 		return relay_main(argc, argv);
 	if (getpid() == 1 && (!strcmp(name, "pause") || !strcmp(name, "init")))

@@ -137,10 +137,20 @@ static const char *env_path(char *const *env)
 	return "";
 }
 
+/* `sleep infinity`, which keeps a pod for others to exec into, is this program again: busybox's is
+ * ten times as large, and a lab may have thousands of them. */
+static bool sleeps(const struct program *p)
+{
+	return !strcmp(p->argv[0], "sleep") && p->argv[1] && !strcmp(p->argv[1], "infinity") &&
+	       !p->argv[2];
+}
+
 /* posix_spawn shares memory until exec: nothing is copied, and exec's error comes back. */
 static int spawn_search(const struct program *p, pid_t *pid, const posix_spawn_file_actions_t *fa,
 			const posix_spawnattr_t *at)
 {
+	if (sleeps(p) && posix_spawn(pid, INIT_SELF, fa, at, p->argv, p->env) == 0)
+		return 0;
 	if (strchr(p->argv[0], '/'))
 		return posix_spawn(pid, p->argv[0], fa, at, p->argv, p->env);
 	int best = ENOENT;

@@ -37,6 +37,7 @@ enum {
 };
 
 #define INIT_RELEASE "r"
+#define INIT_SELF    "/opt/labd/labd-init" /* where labd-init is, as seen from inside */
 #define INIT_MAGIC   0x6c616264u
 #define INIT_MAX_CMD (1024u * 1024u)
 #define INIT_MAX_ANSWER                                                                            \
