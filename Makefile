@@ -29,7 +29,7 @@ LIBS_LABD = $(shell pkg-config --libs $(PKGS_LIB) $(PKGS_LABD))
 
 SRC_LIB   := $(wildcard lib/base/*.c lib/kube/*.c lib/wire/*.c lib/plan/*.c lib/recording/*.c)
 SRC_CTL   := $(wildcard labctl/*.c lib/yaml/*.c lib/view/*.c)
-SRC_LABD  := $(wildcard labd/*.c labd/kernel/*.c labd/lab/*.c labd/trace/*.c labd/guest/*.c)
+SRC_LABD  := $(wildcard labd/*.c labd/kernel/*.c labd/lab/*.c labd/trace/*.c labd/guest/*.c labd/user/*.c)
 SRC_INIT  := $(wildcard labd/init/*.c)
 SRC_TEST  := $(wildcard tests/unit/test_*.c)
 
@@ -88,7 +88,7 @@ DEPS_BUILD := gcc make musl-tools pkg-config libnl-3-dev libnl-genl-3-dev libnl-
               libyaml-dev libjansson-dev libmd-dev uthash-dev libsystemd-dev
 DEPS_RUN   := iproute2 iptables ipset ipvsadm nftables conntrack bridge-utils net-tools curl tcpdump \
               busybox-static nginx-light dnsmasq-base bird2 user-mode-linux procps
-DEPS_TEST  := libcmocka-dev bats clang clang-format jq kmod man-db tshark libxml2-utils
+DEPS_TEST  := libcmocka-dev bats clang clang-format jq kmod man-db tshark libxml2-utils uidmap
 
 .PHONY: deps deps-test
 deps:

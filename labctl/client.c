@@ -19,7 +19,16 @@
 
 const char *engine_name(enum engine_kind k)
 {
-	return k == ENGINE_GUEST ? "guest" : "host";
+	static const char *const names[ENGINE_COUNT] = {"host", "user", "guest"};
+	return names[k];
+}
+
+enum engine_kind engine_kind_of(const char *name)
+{
+	enum engine_kind k = ENGINE_COUNT - 1;
+	while (k > ENGINE_HOST && strcmp(name, engine_name(k)) != 0)
+		k--;
+	return k;
 }
 
 const char *engine_socket(enum engine_kind k, char buf[static PATH_MAX])
@@ -29,7 +38,7 @@ const char *engine_socket(enum engine_kind k, char buf[static PATH_MAX])
 	if (k == ENGINE_HOST && !(env && *env))
 		snprintf(buf, PATH_MAX, "/run/labd/labd.sock");
 	else
-		wire_socket_path(buf, PATH_MAX, k == ENGINE_GUEST);
+		wire_socket_path(buf, PATH_MAX, engine_name(k));
 	return buf;
 }
 
@@ -298,11 +307,15 @@ int client_lab(const struct opts *o, enum engine_kind *k, const char **lab, stru
 	const char *env = getenv("LABCTL_LAB");
 	*lab = o->val[FLAG_LAB] ? o->val[FLAG_LAB] : env && *env ? env : NULL;
 	revive_host();
-	bool host = client_answers(ENGINE_HOST), guest = client_answers(ENGINE_GUEST);
-	if (host != guest) { /* the one engine knows best */
-		*k = host ? ENGINE_HOST : ENGINE_GUEST;
-		return 0;
+	unsigned answering = 0;
+	for (int i = 0; i < ENGINE_COUNT; i++) {
+		if (!client_answers((enum engine_kind)i))
+			continue;
+		*k = (enum engine_kind)i;
+		answering++;
 	}
+	if (answering == 1) /* the one engine knows best */
+		return 0;
 	json_t *labs = client_all_labs(), *found = NULL, *l;
 	size_t i, n = 0;
 	json_array_foreach (labs, i, l) {
@@ -316,9 +329,7 @@ int client_lab(const struct opts *o, enum engine_kind *k, const char **lab, stru
 	if (n == 0 || (n > 1 && !*lab))
 		r = no_lab(*lab, labs, err);
 	else
-		*k = strcmp(json_string_value(json_object_get(found, "engine")) ?: "", "guest") == 0
-			     ? ENGINE_GUEST
-			     : ENGINE_HOST;
+		*k = engine_kind_of(json_string_value(json_object_get(found, "engine")) ?: "");
 	json_decref(labs);
 	return r;
 }

@@ -12,10 +12,12 @@
 #include "labctl/verbs.h"
 #include "lib/wire/wire.h"
 
-enum engine_kind { ENGINE_HOST, ENGINE_GUEST, ENGINE_COUNT };
+enum engine_kind { ENGINE_HOST, ENGINE_USER, ENGINE_GUEST, ENGINE_COUNT };
 
-/* "host", "guest". */
+/* "host", "user", "guest". */
 const char *engine_name(enum engine_kind k);
+/* The other way round; what is unknown is the host. */
+enum engine_kind engine_kind_of(const char *name);
 /* Where its socket is for this user. */
 const char *engine_socket(enum engine_kind k, char buf[static PATH_MAX]);
 

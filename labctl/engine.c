@@ -235,20 +235,30 @@ static bool holds(enum engine_kind k, const char *lab)
 	return found;
 }
 
-/* A host engine that can build it. */
+/* An engine on this machine's kernel that can build it. */
+static int try_start(enum engine_kind k, const struct desired *d, struct err *err)
+{
+	int r = engine_start(&(struct engine_start){.kind = k}, err);
+	return r < 0 ? r : suits(k, d, err);
+}
+
 static int try_host(const struct desired *d, struct err *err)
 {
 	struct wire w;
 	int r = client_connect(ENGINE_HOST, &w, err);
 	wire_close(&w);
 	if (r < 0 && geteuid() != 0) {
-		err_setc(err, EPERM, ERR_DENIED, "building in this kernel needs root");
-		return err_hint(err, "sudo labctl up ..., or the guest kernel: apt-get install "
-				     "user-mode-linux");
+		err_setc(err, EPERM, ERR_DENIED, "the host engine needs root");
+		return err_hint(err, "sudo labctl up ..., or --engine user or guest, which need no "
+				     "rights");
 	}
-	if (r < 0)
-		r = engine_start(&(struct engine_start){.kind = ENGINE_HOST}, err);
-	return r < 0 ? r : suits(ENGINE_HOST, d, err);
+	return try_start(ENGINE_HOST, d, err);
+}
+
+/* Can auto go on to the next engine after this? */
+static bool is_no_for_good(const struct err *err)
+{
+	return err->cls != ERR_UNSUPPORTED && err->cls != ERR_DENIED;
 }
 
 static int no_guest(const struct err *host, struct err *err)
@@ -269,29 +279,37 @@ static int use_guest(struct err *err)
 	return engine_start(&(struct engine_start){.kind = ENGINE_GUEST}, err);
 }
 
-int engine_pick(const char *want, const struct desired *d, enum engine_kind *ret, struct err *err)
+static int pick_auto(const struct desired *d, enum engine_kind *ret, struct err *err)
 {
-	struct err host;
-	if (strcmp(want, "host") == 0) {
-		*ret = ENGINE_HOST;
-		return try_host(d, err);
+	struct err why;
+	for (*ret = ENGINE_GUEST; *ret > ENGINE_HOST; --*ret) {
+		if (holds(*ret, d->cluster->name))
+			return 0;
 	}
-	*ret = ENGINE_GUEST;
-	if (strcmp(want, "guest") == 0)
-		return use_guest(err);
-	if (holds(ENGINE_GUEST, d->cluster->name))
-		return 0;
-	int r = try_host(d, &host);
-	if (r == 0) {
-		*ret = ENGINE_HOST;
-		return 0;
+	int r = try_host(d, &why);
+	if (r < 0 && geteuid() != 0 && !is_no_for_good(&why)) {
+		*ret = ENGINE_USER;
+		r = try_start(ENGINE_USER, d, &why);
 	}
-	if (host.cls != ERR_UNSUPPORTED && host.cls != ERR_DENIED) {
-		*err = host;
+	if (r == 0)
+		return 0;
+	if (is_no_for_good(&why)) {
+		*err = why;
 		return r;
 	}
 	if (!client_answers(ENGINE_GUEST) && !engine_guest_installed())
-		return no_guest(&host, err);
-	fprintf(stderr, "%s: using the guest kernel (user-mode-linux)\n", host.text);
+		return no_guest(&why, err);
+	*ret = ENGINE_GUEST;
+	fprintf(stderr, "%s: using the guest kernel (user-mode-linux)\n", why.text);
 	return use_guest(err);
+}
+
+int engine_pick(const char *want, const struct desired *d, enum engine_kind *ret, struct err *err)
+{
+	if (strcmp(want, "auto") == 0)
+		return pick_auto(d, ret, err);
+	*ret = engine_kind_of(want);
+	return *ret == ENGINE_HOST   ? try_host(d, err)
+	       : *ret == ENGINE_USER ? try_start(ENGINE_USER, d, err)
+				     : use_guest(err);
 }

@@ -21,8 +21,9 @@ struct engine_start {
 int engine_start(const struct engine_start *s, struct err *err);
 
 /*
- * The engine for a lab to be built, started if need be. want: "auto", "host" or "guest". When auto
- * takes the guest, one line on stderr says why. ERR_UNSUPPORTED or ERR_DENIED when there is none.
+ * The engine for a lab to be built, started if need be. want: "auto" or an engine's
+ * name. When auto takes the guest, one line on stderr says why. ERR_UNSUPPORTED or ERR_DENIED when
+ * there is none.
  */
 int engine_pick(const char *want, const struct desired *d, enum engine_kind *ret, struct err *err);
 

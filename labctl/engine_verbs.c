@@ -3,11 +3,13 @@
 #include <errno.h>
 #include <grp.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "labctl/client.h"
@@ -20,6 +22,7 @@
 #include "lib/view/obj.h"
 #include "lib/view/table.h"
 
+#define NOBODY	       65534
 #define STOP_WAIT_MS   15000
 #define MAX_IDLE_MIN   (30 * 24 * 60)
 #define SHORT_TIMEOUT  10
@@ -73,7 +76,7 @@ static int engine_status(const struct opts *o, struct err *err)
 		enum engine_kind k = (enum engine_kind)i;
 		struct err why = {0};
 		json_t *s = wanted(o, k) ? ask(k, "engine.status", &why) : NULL;
-		if (s && k == ENGINE_GUEST)
+		if (s && k != ENGINE_HOST)
 			json_object_set_new(s, "pid", json_integer(client_engine_pid(k)));
 		if (s)
 			status_row(s, &text);
@@ -101,8 +104,8 @@ static void print_labs_left(enum engine_kind k, const json_t *labs)
 	json_t *l;
 	json_array_foreach ((json_t *)labs, i, l)
 		printf("lab %s %s\n", obj_str(l, "name", ""),
-		       k == ENGINE_GUEST ? "went with it"
-					 : "lives on; the next labctl takes it over");
+		       k == ENGINE_HOST ? "lives on; the next labctl takes it over"
+					: "went with it");
 }
 
 static bool has_ended(pid_t pid)
@@ -114,7 +117,7 @@ static int stop_one(enum engine_kind k, struct err *err)
 {
 	json_t *labs = client_labs(k), *status = ask(k, "engine.status", err);
 	/* Where systemd listens for it, connecting would only start the next one. */
-	pid_t pid = k == ENGINE_GUEST ? client_engine_pid(k) : (pid_t)obj_int(status, "pid", 0);
+	pid_t pid = k == ENGINE_HOST ? (pid_t)obj_int(status, "pid", 0) : client_engine_pid(k);
 	json_t *result = ask(k, "engine.stop", err);
 	json_decref(status);
 	if (!result) {
@@ -179,16 +182,15 @@ static int load_modules(enum engine_kind k, struct err *err)
 static int engine_start_verb(const struct opts *o, struct err *err)
 {
 	const char *w = o->val[FLAG_ENGINE];
-	bool guest = w ? strcmp(w, "guest") == 0 : geteuid() != 0;
-	struct engine_start s = {.kind = guest ? ENGINE_GUEST : ENGINE_HOST,
-				 .for_good = true,
-				 .load_modules = o->val[FLAG_LOAD_MODULES] != NULL};
+	enum engine_kind kind = w ? engine_kind_of(w) : geteuid() ? ENGINE_USER : ENGINE_HOST;
+	struct engine_start s = {
+		.kind = kind, .for_good = true, .load_modules = o->val[FLAG_LOAD_MODULES] != NULL};
 	int r = idle_seconds(o, &s.idle_s, err);
 	if (r < 0)
 		return r;
-	if (!guest && geteuid() != 0 && !client_answers(ENGINE_HOST)) {
+	if (kind == ENGINE_HOST && geteuid() != 0 && !client_answers(ENGINE_HOST)) {
 		err_setc(err, EPERM, ERR_DENIED, "the host engine needs root");
-		return err_hint(err, "sudo labctl engine start, or --engine guest");
+		return err_hint(err, "sudo labctl engine start, or --engine user or guest");
 	}
 	bool was = client_answers(s.kind);
 	r = engine_start(&s, err);
@@ -239,8 +241,44 @@ static bool in_group_labd(void)
 	return false;
 }
 
-/* What the client sees: the user, the guest, and (an engine's report has them too) the programs. */
-static json_t *own_rows(bool with_programs)
+/* May an ordinary user make namespaces here? Tried by a child, as nobody when we are root. */
+static bool user_namespaces(void)
+{
+	int st = -1;
+	pid_t pid = fork();
+	if (pid == 0) {
+		if (geteuid() == 0 && (setgid(NOBODY) < 0 || setuid(NOBODY) < 0))
+			_exit(1);
+		_exit(unshare(CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWPID | CLONE_NEWNS) < 0);
+	}
+	return pid > 0 && waitpid(pid, &st, 0) == pid && WIFEXITED(st) && WEXITSTATUS(st) == 0;
+}
+
+/* Which engines work here. user_why: what was said when the user engine did not start, or NULL. */
+static void engine_rows(json_t *rows, const struct err *user_why)
+{
+	bool root = geteuid() == 0, guest = engine_guest_installed();
+	bool user = user_why ? user_why->code == 0 : user_namespaces();
+	add_row(rows, "host engine", true,
+		root ? "labs in this kernel, for root and group labd"
+		     : "needs root to be started; then for group labd, too",
+		"");
+	add_row(rows, "user engine", user,
+		user	   ? "labs in this kernel for any user, without root"
+		: user_why ? user_why->text
+			   : "this machine lets no ordinary user make namespaces",
+		user_why && user_why->hint[0] ? user_why->hint
+					      : "sysctl user.max_user_namespaces, or your "
+						"distribution's switch for user namespaces");
+	add_row(rows, "guest engine", guest,
+		guest ? "user-mode-linux: labs for any user in a kernel with ipip and ip_vs"
+		      : "without it labs have what this kernel has",
+		"apt-get install user-mode-linux");
+}
+
+/* What the client sees: the user, the engines, and (an engine's report has them too) the programs.
+ */
+static json_t *own_rows(bool with_programs, const struct err *user_why)
 {
 	static const struct {
 		const char *program, *package, *what;
@@ -259,19 +297,15 @@ static json_t *own_rows(bool with_programs)
 	add_row(rows, "user", true,
 		root	 ? "root: can start the host engine"
 		: member ? "of group labd: may use a host engine that root started"
-			 : "an ordinary user: the guest engine",
+			 : "an ordinary user: the user and the guest engine",
 		"");
+	engine_rows(rows, user_why);
 	for (size_t i = 0; with_programs && i < ARRAY_SIZE(programs); i++) {
 		char path[PATH_MAX], hint[128];
 		bool ok = path_search(programs[i].program, path, sizeof(path));
 		snprintf(hint, sizeof(hint), "apt-get install %s", programs[i].package);
 		add_row(rows, programs[i].program, ok, ok ? path : programs[i].what, hint);
 	}
-	bool guest = engine_guest_installed();
-	add_row(rows, "guest kernel", guest,
-		guest ? "user-mode-linux: any user can build labs, also with ipip and ip_vs"
-		      : "without it labs need root and this kernel's modules",
-		"apt-get install user-mode-linux");
 	return rows;
 }
 
@@ -306,14 +340,17 @@ int verb_doctor(const struct opts *o, struct err *err)
 {
 	struct err why[ENGINE_COUNT] = {0};
 	json_t *all = json_object(), *own;
-	if (geteuid() == 0) /* looking starts an engine, which ends by itself */
-		engine_start(&(struct engine_start){.kind = ENGINE_HOST}, &why[ENGINE_HOST]);
+	const bool root = geteuid() == 0;
+	const enum engine_kind own_kind = root ? ENGINE_HOST : ENGINE_USER;
+	/* Looking starts an engine, which ends by itself. */
+	engine_start(&(struct engine_start){.kind = own_kind}, &why[own_kind]);
 	for (int i = 0; i < ENGINE_COUNT; i++) {
 		json_t *report = why[i].code ? NULL : ask((enum engine_kind)i, "doctor", &why[i]);
 		if (report)
 			json_object_set_new(all, engine_name((enum engine_kind)i), report);
 	}
-	own = own_rows(!json_object_get(all, "host"));
+	own = own_rows(!json_object_get(all, engine_name(own_kind)),
+		       root ? NULL : &why[ENGINE_USER]);
 	json_object_set_new(all, "machine", own);
 	int r = 0;
 	if (form_of(o)) {
@@ -335,7 +372,7 @@ int verb_doctor(const struct opts *o, struct err *err)
 			print_rows(title, obj_at(report, "rows"));
 		else if (i == ENGINE_HOST)
 			printf("\nhost engine: not asked (%s)\n",
-			       geteuid() == 0 ? why[i].text : "it needs root to be started");
+			       root ? why[i].text : "it needs root to be started");
 	}
 	json_decref(all);
 	return r;

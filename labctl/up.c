@@ -225,9 +225,10 @@ static const char *wanted_engine(const struct opts *o, struct err *err)
 		return o->val[FLAG_ENGINE];
 	if (!env || !*env)
 		return "auto";
-	if (!strcmp(env, "auto") || !strcmp(env, "host") || !strcmp(env, "guest"))
+	if (!strcmp(env, "auto") || !strcmp(env, engine_name(engine_kind_of(env))))
 		return env;
-	err_setc(err, EINVAL, ERR_USAGE, "LABCTL_ENGINE=%s: it is one of auto, host, guest", env);
+	err_setc(err, EINVAL, ERR_USAGE, "LABCTL_ENGINE=%s: it is one of auto, host, user, guest",
+		 env);
 	return NULL;
 }
 

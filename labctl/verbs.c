@@ -34,8 +34,8 @@ const size_t n_early_flags = ARRAY_SIZE(early_flags);
 
 static const struct flag up_flags[] = {
 	{FLAG_NAME, 0, "name", "NAME", "call the lab NAME instead of what its file says"},
-	{FLAG_ENGINE, 0, "engine", "auto|host|guest",
-	 "where: this kernel (root), or a guest kernel (anybody); auto picks"},
+	{FLAG_ENGINE, 0, "engine", "auto|host|user|guest",
+	 "where: this kernel (host: root, user: anybody) or a guest kernel; auto picks"},
 	{FLAG_DRY_RUN, 0, "dry-run", NULL, "check, and tell what would be built"},
 	{FLAG_FRESH, 0, "fresh", NULL, "if it is up already, take it down first"},
 };
@@ -198,8 +198,8 @@ static const struct flag doctor_flags[] = {OUTPUT_DATA};
 static const char *const doctor_examples[] = {"labctl doctor", NULL};
 
 static const struct flag engine_flags[] = {
-	{FLAG_ENGINE, 0, "engine", "host|guest",
-	 "which engine (start: host for root, else guest; "
+	{FLAG_ENGINE, 0, "engine", "host|user|guest",
+	 "which engine (start: host for root, else user; "
 	 "status, stop: all)"},
 	{FLAG_IDLE, 0, "idle", "MIN",
 	 "start: end MIN minutes after the last lab is gone (0: never)"},
@@ -290,9 +290,9 @@ const struct verb verbs[] = {
 	{"doctor", NULL, "", "what this machine can run, what is missing, how to get it", NULL,
 	 FLAGS(doctor_flags), doctor_examples, OPERAND_NONE, 0, 0, false, false, verb_doctor},
 	{"engine", NULL, "status|start|stop",
-	 "the engines: labd on this kernel, or in a guest kernel",
+	 "the engines: labd on this kernel, as root or as you, or in a guest kernel",
 	 "An engine started here stays until it is stopped (or idle for MIN minutes). Labs of the\n"
-	 "host engine live on without it; a guest takes its labs with it.",
+	 "host engine live on without it; the others take their labs with them.",
 	 FLAGS(engine_flags), engine_examples, OPERAND_WORDS, 1, 1, false, false, verb_engine},
 	{"version", NULL, "", "the builds of labctl and of the engines that answer", NULL,
 	 FLAGS(version_flags), version_examples, OPERAND_NONE, 0, 0, false, false, verb_version},

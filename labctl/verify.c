@@ -91,7 +91,7 @@ static int run(const struct opts *o, struct verify *v, struct err *err)
 	int r = trace_find_lab(o, &lab, err);
 	if (r < 0)
 		return r;
-	v->engine = strcmp(obj_str(lab, "engine", ""), "guest") ? ENGINE_HOST : ENGINE_GUEST;
+	v->engine = engine_kind_of(obj_str(lab, "engine", ""));
 	v->lab = arena_strdup(v->a, obj_str(lab, "name", "?"));
 	json_array_foreach (json_object_get(lab, "flows"), i, f)
 		check_flow(v, f);

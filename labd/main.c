@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * labd: the daemon. This file reads the command line and starts one of three programs that share
- *it:
+ * labd: the daemon. This file reads the command line and starts one of the programs that share it:
  *
  *	labd --engine=host     serves labs on this machine's kernel (server.c); root
+ *	labd --engine=user     the same in a user namespace (labd/user); an ordinary user
  *	labd --engine=guest    boots a guest kernel and passes clients to the labd inside
  *(labd/guest) labd --guest-init      is that one: process 1 of the guest, which runs server.c as
  *its child
@@ -25,6 +25,7 @@
 #include "labd/kernel/kmod.h"
 #include "labd/kernel/proc.h"
 #include "labd/server.h"
+#include "labd/user/engine.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/file.h"
 #include "lib/base/log.h"
@@ -33,14 +34,16 @@
 #define DEFAULT_IDLE_EXIT 60
 
 struct options {
-	bool guest, guest_init, detached, load_modules;
+	const char *engine; /* "host", "user" or "guest" */
+	bool guest_init, detached, load_modules;
 	unsigned idle_exit; /* seconds; 0 never */
 	char socket[PATH_MAX];
 	char run[PATH_MAX];
 };
 
 static const char usage[] =
-	"usage: labd [--engine=host|guest] [--socket=PATH] [--idle-exit=SECONDS] [--load-modules]\n"
+	"usage: labd [--engine=host|user|guest] [--socket=PATH] [--idle-exit=SECONDS] "
+	"[--load-modules]\n"
 	"            [--detached] [--debug] [--version] [--help]\n"
 	"Builds Kubernetes network labs for labctl; labctl starts it by itself. See labd(8).\n";
 
@@ -75,12 +78,13 @@ static int parse(int argc, char **argv, struct options *o)
 	for (int c; (c = getopt_long(argc, argv, "h", long_options, NULL)) != -1;) {
 		switch (c) {
 		case O_ENGINE:
-			if (strcmp(optarg, "host") != 0 && strcmp(optarg, "guest") != 0) {
-				fprintf(stderr, "labd: --engine is host or guest, not %s\n",
+			if (strcmp(optarg, "host") != 0 && strcmp(optarg, "user") != 0 &&
+			    strcmp(optarg, "guest") != 0) {
+				fprintf(stderr, "labd: --engine is host, user or guest, not %s\n",
 					optarg);
 				return 2;
 			}
-			o->guest = strcmp(optarg, "guest") == 0;
+			o->engine = optarg;
 			break;
 		case O_SOCKET:
 			snprintf(o->socket, sizeof(o->socket), "%s", optarg);
@@ -152,7 +156,7 @@ static int own_directory(const char *path, struct err *err)
 static int find_paths(struct options *o, struct err *err)
 {
 	if (!o->socket[0])
-		wire_socket_path(o->socket, sizeof(o->socket), o->guest);
+		wire_socket_path(o->socket, sizeof(o->socket), o->engine);
 	snprintf(o->run, sizeof(o->run), "%s", o->socket);
 	char *slash = strrchr(o->run, '/');
 	if (!slash || slash == o->run)
@@ -188,7 +192,7 @@ static int run_host(const struct options *o, struct err *err)
 {
 	if (geteuid() != 0) {
 		err_setc(err, EPERM, ERR_DENIED, "the host engine needs root");
-		return err_hint(err, "sudo labd, or --engine=guest, which needs no rights");
+		return err_hint(err, "sudo labd, or --engine=user or guest, which need no rights");
 	}
 	struct server s = {.engine = {.run = o->run, .name = "host"}, .accept = server_accept_unix};
 	if (sd_listen_fds(1) > 0) {
@@ -200,12 +204,45 @@ static int run_host(const struct options *o, struct err *err)
 	return s.listen_fd < 0 ? s.listen_fd : serve(&s, o, err);
 }
 
-static void guest_ready(void *arg)
+static void room_ready(void *arg)
 {
 	const struct options *o = arg;
 	sd_notify(0, "READY=1");
 	if (o->detached)
 		detach();
+}
+
+static int serve_in_room(int listen_fd, void *arg)
+{
+	struct err err = {0};
+	struct server s = {.engine = {.run = USER_STATE_DIR, .name = "user"},
+			   .listen_fd = listen_fd,
+			   .accept = server_accept_unix};
+	int r = serve(&s, arg, &err);
+	if (r < 0)
+		err_print(&err, "labd");
+	return r < 0 ? (int)err.cls : 0;
+}
+
+static int run_user(struct options *o, struct err *err)
+{
+	if (geteuid() == 0) {
+		err_setc(err, EPERM, ERR_DENIED, "the user engine is for ordinary users");
+		return err_hint(err, "root has the host engine");
+	}
+	struct user_engine u = {.listen_fd = server_listen(o->socket, err),
+				.socket_path = o->socket,
+				.serve = serve_in_room,
+				.ready = room_ready,
+				.arg = o};
+	if (u.listen_fd < 0)
+		return u.listen_fd;
+	int r = user_engine_run(&u, err);
+	close(u.listen_fd);
+	rmdir(o->run); /* fails while something else is in it, as it should */
+	if (r > 0)     /* the server inside has said why */
+		exit(r);
+	return r;
 }
 
 static int run_guest(struct options *o, struct err *err)
@@ -222,7 +259,7 @@ static int run_guest(struct options *o, struct err *err)
 			       .socket_path = o->socket,
 			       .helpers = helpers,
 			       .args = args,
-			       .ready = guest_ready,
+			       .ready = room_ready,
 			       .arg = o};
 	if (g.listen_fd < 0)
 		return g.listen_fd;
@@ -249,7 +286,7 @@ int main(int argc, char **argv)
 {
 	if (argc > 1 && strcmp(argv[1], "-q") == 0) /* the guest's kernel asks for a module */
 		return guest_modprobe_main(argc, argv);
-	struct options o = {.idle_exit = DEFAULT_IDLE_EXIT};
+	struct options o = {.idle_exit = DEFAULT_IDLE_EXIT, .engine = "host"};
 	struct err err = {0};
 	log_set_prefix(getenv("JOURNAL_STREAM") != NULL);
 	int r = parse(argc, argv, &o);
@@ -260,7 +297,9 @@ int main(int argc, char **argv)
 		return guest_init_main(serve_in_guest, &o);
 	r = find_paths(&o, &err);
 	if (r == 0)
-		r = o.guest ? run_guest(&o, &err) : run_host(&o, &err);
+		r = strcmp(o.engine, "guest") == 0  ? run_guest(&o, &err)
+		    : strcmp(o.engine, "user") == 0 ? run_user(&o, &err)
+						    : run_host(&o, &err);
 	if (r < 0) {
 		err_print(&err, "labd");
 		return err.cls ? (int)err.cls : 1;

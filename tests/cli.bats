@@ -251,8 +251,8 @@ labctl: 1 fault in x.yaml'
 	words() {
 		bash -c 'source ./c.bash; COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)); _labctl; echo "${COMPREPLY[*]}"' bash "$@" | tr '\n' ' '
 	}
-	[ "$(words labctl up --engine '')" = 'auto host guest ' ]
-	[ "$(words labctl up --engine =)" = 'auto host guest ' ]
+	[ "$(words labctl up --engine '')" = 'auto host user guest ' ]
+	[ "$(words labctl up --engine =)" = 'auto host user guest ' ]
 	[ "$(words labctl up --engine = ho)" = 'host ' ]
 	[ "$(words labctl -o js up --eng)" = '--engine ' ]
 }

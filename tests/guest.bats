@@ -104,8 +104,9 @@ transcript() {
 	[ "$status" = 0 ]
 }
 
-@test "an ordinary user gets a guest without asking, and it leaves nothing" {
+@test "an ordinary user gets a guest without asking where this kernel lacks ipip, and it leaves nothing" {
 	need_root
+	[ ! -e /sys/module/ipip ] || skip "this kernel has ipip"
 	user_dir=$(mktemp -d)
 	chmod 755 "$TEST_DIR"
 	chown 65534:65534 "$user_dir"
@@ -117,7 +118,7 @@ transcript() {
 	}
 	run as_user up calico-ipip
 	[ "$status" = 0 ]
-	has 'guest'
+	has '(ipip|namespaces).*: using the guest kernel'
 	run as_user exec busybox3 -- wget -qO- http://nginx-deployment
 	has 'nginx'
 	run as_user down --all
@@ -137,12 +138,17 @@ transcript() {
 	LABD_SOCKET=$TEST_DIR/none/labd.sock labctl engine stop >/dev/null 2>&1 || true
 }
 
-@test "not root and no guest: says so, exit 5 or 6" {
+@test "not root, no ipip and no guest: says so, exit 5 or 6" {
 	need_root
+	[ ! -e /sys/module/ipip ] || skip "this kernel has ipip"
 	user_dir=$(mktemp -d)
 	chown 65534:65534 "$user_dir"
-	run setpriv --reuid=65534 --regid=65534 --clear-groups env -i PATH="$PATH" LABD_LABS="$LABD_LABS" \
-		LABD_GUEST_KERNEL=/nonexistent XDG_RUNTIME_DIR="$user_dir" labctl up flannel-vxlan
+	as_user() {
+		setpriv --reuid=65534 --regid=65534 --clear-groups env -i PATH="$PATH" LABD_LABS="$LABD_LABS" \
+			LABD_GUEST_KERNEL=/nonexistent XDG_RUNTIME_DIR="$user_dir" labctl "$@"
+	}
+	run as_user up calico-ipip
+	as_user engine stop >/dev/null
 	rm -rf "$user_dir"
 	[ "$status" = 5 ] || [ "$status" = 6 ]
 	has 'user-mode-linux'

@@ -26,6 +26,7 @@
 #include "labd/kernel/caps.h"
 #include "labd/kernel/proc_priv.h"
 #include "labd/kernel/rootfs.h"
+#include "labd/kernel/seccomp.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/file.h"
 
@@ -187,7 +188,9 @@ static int first_process_setup(const struct spawn *s)
 	r = rootfs_enter(s->ns, s->backend, s->err);
 	if (r == 0)
 		r = proc_pristine(INIT_FD_STATUS_WRITE + 1, s->err);
-	return r < 0 ? r : caps_drop(s->ns->kind, s->err);
+	if (r == 0)
+		r = caps_drop(s->ns->kind, s->err);
+	return r < 0 ? r : seccomp_seal(s->err);
 }
 
 static int first_process(void *arg)

@@ -20,6 +20,7 @@
 
 #include "labd/kernel/proc_priv.h"
 #include "labd/kernel/rootfs.h"
+#include "labd/kernel/rootless.h"
 #include "lib/base/cleanup.h"
 
 #define CHILD_STACK (256 * 1024)
@@ -133,7 +134,8 @@ int proc_pristine(unsigned keep, struct err *err)
 	umask(022);
 	if (close_range(keep, ~0u, CLOSE_RANGE_CLOEXEC) < 0)
 		return err_sys(err, errno, "close_range");
-	if (syscall(SYS_setgroups, 0, NULL) < 0)
+	/* A user namespace with one id keeps its user's groups. */
+	if (syscall(SYS_setgroups, 0, NULL) < 0 && !rootless_single())
 		return err_sys(err, errno, "setgroups");
 	if (getrlimit(RLIMIT_NOFILE, &now) == 0 && now.rlim_max < lim.rlim_max)
 		lim.rlim_max = now.rlim_max;

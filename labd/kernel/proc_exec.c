@@ -20,6 +20,7 @@
 #include "labd/kernel/caps.h"
 #include "labd/kernel/proc_priv.h"
 #include "labd/kernel/pty.h"
+#include "labd/kernel/seccomp.h"
 #include "lib/base/cleanup.h"
 
 #define EXIT_NOT_FOUND	127
@@ -162,6 +163,8 @@ static int exec_child(void *arg)
 		x->r = proc_pristine(3, x->err);
 	if (x->r == 0)
 		x->r = caps_drop(x->kind, x->err);
+	if (x->r == 0)
+		x->r = seccomp_seal(x->err);
 	if (x->r < 0)
 		return EXIT_CANNOT_RUN;
 	/* Last, for changing credentials resets it. */

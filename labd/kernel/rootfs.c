@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "labd/kernel/proc_priv.h"
+#include "labd/kernel/rootless.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/file.h"
 
@@ -30,6 +31,8 @@ static struct topdir topdirs[] = {{.name = "usr"},   {.name = "bin"},	{.name = "
 
 /* Mounts of the template beside topdirs. */
 static const char *const shared_dirs[] = {"etc", "dev", "opt"};
+
+#define SEALED (MS_NOSUID | MS_NODEV | MS_NOEXEC)
 
 static int set_attr(const char *path, unsigned flags, uint64_t attr, struct err *err)
 {
@@ -64,6 +67,20 @@ static int bind_host(struct topdir *t, struct err *err)
 			MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, err);
 }
 
+/* A device: made, or the host's where none can be made. */
+static int device(const char *path, dev_t dev, struct err *err)
+{
+	char host[32];
+	if (!rootless())
+		return mknod(path, S_IFCHR | 0666, dev) < 0 ? err_sys(err, errno, "making %s", path)
+							    : 0;
+	snprintf(host, sizeof(host), "/%s", path);
+	int r = file_write(path, "", 0, 0644, err);
+	if (r == 0 && mount(host, path, NULL, MS_BIND, NULL) < 0)
+		r = err_sys(err, errno, "binding %s", host);
+	return r;
+}
+
 static int make_dev(struct err *err)
 {
 	static const struct {
@@ -82,15 +99,29 @@ static int make_dev(struct err *err)
 	if (mkdir("dev/pts", 0755) < 0)
 		return err_sys(err, errno, "dev/pts");
 	for (size_t i = 0; i < ARRAY_SIZE(nodes); i++) {
-		if (mknod(nodes[i].path, S_IFCHR | 0666, makedev(nodes[i].major, nodes[i].minor)) <
-		    0)
-			return err_sys(err, errno, "making %s", nodes[i].path);
+		int r = device(nodes[i].path, makedev(nodes[i].major, nodes[i].minor), err);
+		if (r < 0)
+			return r;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(links); i++) {
 		if (symlink(links[i][0], links[i][1]) < 0)
 			return err_sys(err, errno, "making %s", links[i][1]);
 	}
 	umask(mask);
+	return 0;
+}
+
+/* A whole view of /proc and of /sys, without which the kernel gives no namespace of a rootless
+ * labd its own. Every namespace covers them with those. */
+static int make_views(struct err *err)
+{
+	if (mkdir("proc", 0555) < 0 || mkdir("sys", 0555) < 0)
+		return err_sys(err, errno, "proc, sys");
+	/* Not read-only, or theirs would have to be, too. */
+	if (mount("proc", "proc", "proc", SEALED, NULL) < 0)
+		return err_sys(err, errno, "mounting a view of /proc");
+	if (mount("sysfs", "sys", "sysfs", MS_RDONLY | SEALED, NULL) < 0)
+		return err_sys(err, errno, "mounting a view of /sys");
 	return 0;
 }
 
@@ -121,12 +152,12 @@ static int fill_template(const struct template_arg *t)
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(shared_dirs); i++) {
 		const char *dir = shared_dirs[i];
 		uint64_t attr = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID;
-		if (mount(dir, dir, NULL, MS_BIND, NULL) < 0)
+		if (mount(dir, dir, NULL, MS_BIND | MS_REC, NULL) < 0)
 			return err_sys(t->err, errno, "binding %s", dir);
 		attr |= strcmp(dir, "dev") ? MOUNT_ATTR_NODEV : MOUNT_ATTR_NOEXEC;
-		r = set_attr(dir, 0, attr, t->err);
+		r = set_attr(dir, AT_RECURSIVE, attr, t->err);
 	}
-	return r;
+	return r == 0 && rootless() ? make_views(t->err) : r;
 }
 
 static int build_template(struct template_arg *t)
@@ -251,7 +282,7 @@ static int move_shared(int from, const char *name, struct err *err)
 static int mount_proc(enum dns_kind kind, struct err *err)
 {
 	static const char *const masked[] = {"proc/kcore", "proc/keys", "proc/timer_list"};
-	const unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+	const unsigned long flags = SEALED;
 	const char *net = "proc/sys/net";
 	bool own_sysctls = kind != DNS_POD;
 
@@ -274,10 +305,12 @@ static int mount_own(enum dns_kind kind, struct err *err)
 	int r = mount_proc(kind, err);
 	if (r < 0)
 		return r;
-	if (mount("sysfs", "sys", "sysfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
+	if (mount("sysfs", "sys", "sysfs", MS_RDONLY | SEALED, NULL) < 0)
 		return err_sys(err, errno, "mounting /sys");
-	if (mount("devpts", "dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
-		  "newinstance,ptmxmode=0666,mode=0620,gid=5") < 0)
+	/* Group 5 is tty, where there is more than one group. */
+	const char *pts = rootless_single() ? "newinstance,ptmxmode=0666,mode=0620"
+					    : "newinstance,ptmxmode=0666,mode=0620,gid=5";
+	if (mount("devpts", "dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, pts) < 0)
 		return err_sys(err, errno, "mounting /dev/pts");
 	return 0;
 }
@@ -325,6 +358,10 @@ int rootfs_enter(const struct dns *ns, const char *backend, struct err *err)
 	}
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(shared_dirs); i++)
 		r = move_shared(below, shared_dirs[i], err);
+	if (r == 0 && rootless())
+		r = move_shared(below, "proc", err);
+	if (r == 0 && rootless())
+		r = move_shared(below, "sys", err);
 	if (r == 0)
 		r = mount_own(ns->kind, err);
 	if (r == 0)

@@ -254,13 +254,15 @@ const char *wire_build(void)
 #endif
 }
 
-const char *wire_socket_path(char *buf, size_t size, bool guest)
+const char *wire_socket_path(char *buf, size_t size, const char *engine)
 {
 	const char *env = getenv("LABD_SOCKET");
 	const char *run = getenv("XDG_RUNTIME_DIR");
-	const char *name = guest ? "guest.sock" : "labd.sock";
+	bool host = strcmp(engine, "host") == 0;
+	char name[32];
+	snprintf(name, sizeof(name), "%.20s.sock", host ? "labd" : engine);
 	if (env && *env)
-		snprintf(buf, size, "%s%s", env, guest ? ".guest" : "");
+		snprintf(buf, size, "%s%s%s", env, host ? "" : ".", host ? "" : engine);
 	else if (geteuid() == 0)
 		snprintf(buf, size, "/run/labd/%s", name);
 	else if (run && *run)

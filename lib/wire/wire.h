@@ -76,8 +76,8 @@ void wire_err_from_json(const json_t *o, struct err *ret);
 const char *wire_build(void);
 
 /* Path of the socket: LABD_SOCKET, else /run/labd/labd.sock for root, else
- * $XDG_RUNTIME_DIR/labd/labd.sock, else /tmp/labd-UID/labd.sock. `guest` picks guest.sock beside it
- * (LABD_SOCKET with ".guest" appended). Into buf; returns buf. */
-const char *wire_socket_path(char *buf, size_t size, bool guest);
+ * $XDG_RUNTIME_DIR/labd/labd.sock, else /tmp/labd-UID/labd.sock. An engine other than "host" has
+ * ENGINE.sock beside it (LABD_SOCKET with ".ENGINE" appended). Into buf; returns buf. */
+const char *wire_socket_path(char *buf, size_t size, const char *engine);
 
 #endif

@@ -195,11 +195,11 @@ static void socket_paths(void **state)
 {
 	char buf[256];
 	setenv("LABD_SOCKET", "/x/y.sock", 1);
-	assert_string_equal(wire_socket_path(buf, sizeof(buf), false), "/x/y.sock");
-	assert_string_equal(wire_socket_path(buf, sizeof(buf), true), "/x/y.sock.guest");
+	assert_string_equal(wire_socket_path(buf, sizeof(buf), "host"), "/x/y.sock");
+	assert_string_equal(wire_socket_path(buf, sizeof(buf), "guest"), "/x/y.sock.guest");
 	unsetenv("LABD_SOCKET");
 	if (geteuid() == 0)
-		assert_string_equal(wire_socket_path(buf, sizeof(buf), true),
+		assert_string_equal(wire_socket_path(buf, sizeof(buf), "guest"),
 				    "/run/labd/guest.sock");
 	struct wire w;
 	assert_int_equal(wire_connect(&w, "/nonexistent/labd.sock", NULL), -ENOENT);
