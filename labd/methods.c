@@ -514,7 +514,7 @@ static int tell_server(const struct session *s, struct server_msg m, struct err 
 
 static int m_engine_stop(struct session *s, const json_t *args, json_t **ret, struct err *err)
 {
-	return tell_server(s, (struct server_msg){SERVER_STOP, 0}, err);
+	return tell_server(s, (struct server_msg){SERVER_STOP, (unsigned)getpid()}, err);
 }
 
 static int m_engine_set(struct session *s, const json_t *args, json_t **ret, struct err *err)

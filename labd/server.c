@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -25,8 +26,9 @@
 #include "lib/base/limits.h"
 #include "lib/base/log.h"
 
-#define GROUP	   "labd"
-#define MAX_GROUPS 256
+#define GROUP	       "labd"
+#define MAX_GROUPS     256
+#define STOP_ANSWER_MS 1000
 
 struct loop {
 	struct server *s;
@@ -202,14 +204,26 @@ static int on_child(sd_event_source *src, const struct signalfd_siginfo *si, voi
 	return 0;
 }
 
+/* Who asked for the end hears that it comes: in a namespace of the user engine, and in a guest, all
+ * ends with us. */
+static void await_session(pid_t pid)
+{
+	_close_ int fd = pidfd_open(pid, 0);
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	if (fd >= 0)
+		poll(&p, 1, STOP_ANSWER_MS);
+}
+
 static int on_ctl(sd_event_source *src, int fd, uint32_t revents, void *arg)
 {
 	struct loop *l = arg;
 	struct server_msg m;
 	if (read(fd, &m, sizeof(m)) != sizeof(m))
 		return 0;
-	if (m.what == SERVER_STOP)
+	if (m.what == SERVER_STOP) {
+		await_session((pid_t)m.value);
 		return sd_event_exit(l->ev, 0);
+	}
 	l->s->idle_exit = m.value;
 	arm_idle(l);
 	return 0;

@@ -32,7 +32,7 @@ struct server {
 
 struct server_msg {
 	enum { SERVER_STOP, SERVER_IDLE_EXIT } what;
-	unsigned value;
+	unsigned value; /* STOP: the session that asks; IDLE_EXIT: seconds */
 };
 
 /* accept(2) on a listening unix socket, refusing whom SO_PEERCRED shows to be neither root, nor the
