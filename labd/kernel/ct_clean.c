@@ -1,17 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/* See ct_clean.h. */
+/*
+ * See ct_clean.h. A dump by netlink takes a lock for each bucket of the table, which all namespaces
+ * share (6-14 ms for 262144 buckets); reading it as a file does not (under 1 ms). So the file,
+ * where the kernel has it, says whether there is anything to be deleted at all.
+ */
 #include "labd/kernel/ct_clean.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "labd/kernel/nlbatch.h"
 #include "lib/base/cleanup.h"
 
+#define TABLE	    "/proc/thread-self/net/nf_conntrack"
 #define BUF_BYTES   16384
 #define ENTRY_BYTES 256 /* an original tuple with its id and zone */
 #define MAX_ENTRIES 65536
@@ -69,6 +75,47 @@ static bool is_stale(const struct ct_stale *s, const struct tuple *orig, const s
 	return true;
 }
 
+static bool any_stale(const struct clean *c, const struct tuple *orig, const struct tuple *reply)
+{
+	for (size_t i = 0; i < c->n; i++)
+		if (is_stale(&c->v[i], orig, reply))
+			return true;
+	return false;
+}
+
+/* "ipv4 2 udp 17 29 src=A dst=B sport=C dport=D [UNREPLIED] src=E dst=F sport=G dport=H mark=0" */
+static bool stale_line(const struct clean *c, char *line)
+{
+	struct tuple t[2] = {{0}};
+	int k = -1;
+	char *save = NULL;
+	bool udp = false;
+	for (char *w = strtok_r(line, " ", &save); w; w = strtok_r(NULL, " ", &save)) {
+		udp = udp || strcmp(w, "udp") == 0;
+		if (strncmp(w, "src=", 4) == 0 && (++k > 1 || !ip4_parse(w + 4, &t[k].src)))
+			return false;
+		if (k >= 0 && strncmp(w, "dst=", 4) == 0 && !ip4_parse(w + 4, &t[k].dst))
+			return false;
+		if (k >= 0 && strncmp(w, "sport=", 6) == 0)
+			t[k].sport = (uint16_t)strtoul(w + 6, NULL, 10);
+		if (k >= 0 && strncmp(w, "dport=", 6) == 0)
+			t[k].dport = (uint16_t)strtoul(w + 6, NULL, 10);
+	}
+	return udp && k == 1 && any_stale(c, &t[0], &t[1]);
+}
+
+/* May there be anything to delete? In the namespace that the thread is in. */
+static bool worth_a_dump(const struct clean *c)
+{
+	_fclose_ FILE *f = fopen(TABLE, "re");
+	_free_ char *line = NULL;
+	size_t size = 0;
+	bool found = !f;
+	while (!found && getline(&line, &size, f) > 0)
+		found = stale_line(c, line);
+	return found;
+}
+
 static void keep_attr(struct entry *s, const struct nlattr *a)
 {
 	size_t len = MNL_ALIGN(a->nla_len);
@@ -96,17 +143,14 @@ static int see_entry(const struct nlmsghdr *h, void *arg)
 	read_tuple(reply, &r);
 	if (o.proto != IPPROTO_UDP || c->found.n >= MAX_ENTRIES)
 		return MNL_CB_OK;
-	for (size_t i = 0; i < c->n; i++) {
-		if (!is_stale(&c->v[i], &o, &r))
-			continue;
-		struct entry *s = vec_push(c->a, &c->found);
-		keep_attr(s, orig);
-		if (zone)
-			keep_attr(s, zone);
-		if (id)
-			keep_attr(s, id);
-		break;
-	}
+	if (!any_stale(c, &o, &r))
+		return MNL_CB_OK;
+	struct entry *s = vec_push(c->a, &c->found);
+	keep_attr(s, orig);
+	if (zone)
+		keep_attr(s, zone);
+	if (id)
+		keep_attr(s, id);
 	return MNL_CB_OK;
 }
 
@@ -164,8 +208,8 @@ int ct_clean_udp(int netns, const struct ct_stale *v, size_t n, struct err *err)
 	_free_ char *buf = malloc(BUF_BYTES);
 	struct clean c = {.v = v, .n = n, .a = a};
 	int r = buf ? nlns_enter(&home, netns, err) : err_sys(err, ENOMEM, "conntrack");
-	if (r < 0)
-		return r;
+	if (r < 0 || !worth_a_dump(&c))
+		return r < 0 ? r : 0;
 	struct mnl_socket *sk = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
 	if (!sk || mnl_socket_bind(sk, 0, MNL_SOCKET_AUTOPID) < 0)
 		r = -errno;
