@@ -12,6 +12,7 @@
 struct ready_port {
 	pid_t pid; /* a process in the pod's network namespace */
 	enum proto proto;
+	ip4 ip;
 	uint16_t port;
 };
 typedef vec_of(struct ready_port) ready_ports;
