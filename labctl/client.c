@@ -42,9 +42,32 @@ const char *engine_socket(enum engine_kind k, char buf[static PATH_MAX])
 	return buf;
 }
 
+/* Connections made to see whether an engine answers; the next call takes them over: each costs the
+ * engine a process. */
+static struct {
+	bool open;
+	struct wire w;
+} spare[ENGINE_COUNT];
+
+static bool take_spare(enum engine_kind k, struct wire *w)
+{
+	char c;
+	if (!spare[k].open)
+		return false;
+	spare[k].open = false;
+	*w = spare[k].w;
+	/* The engine may have gone away meanwhile; it says nothing before it is asked. */
+	if (recv(w->fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN)
+		return true;
+	wire_close(w);
+	return false;
+}
+
 int client_connect(enum engine_kind k, struct wire *w, struct err *err)
 {
 	char path[PATH_MAX];
+	if (take_spare(k, w))
+		return 0;
 	struct ucred peer;
 	socklen_t len = sizeof(peer);
 	int r = wire_connect(w, engine_socket(k, path), err);
@@ -208,6 +231,14 @@ bool client_answers(enum engine_kind k)
 	return r == 0;
 }
 
+/* The same, keeping the connection for the call that follows. */
+static bool answers_soon_asked(enum engine_kind k)
+{
+	if (!spare[k].open)
+		spare[k].open = client_connect(k, &spare[k].w, NULL) == 0;
+	return spare[k].open;
+}
+
 json_t *client_labs(enum engine_kind k)
 {
 	struct err err;
@@ -242,7 +273,7 @@ static bool orphaned_labs(void)
 
 static void revive_host(void)
 {
-	if (geteuid() == 0 && !client_answers(ENGINE_HOST) && orphaned_labs())
+	if (geteuid() == 0 && !answers_soon_asked(ENGINE_HOST) && orphaned_labs())
 		engine_start(&(struct engine_start){.kind = ENGINE_HOST}, NULL);
 }
 
@@ -309,7 +340,7 @@ int client_lab(const struct opts *o, enum engine_kind *k, const char **lab, stru
 	revive_host();
 	unsigned answering = 0;
 	for (int i = 0; i < ENGINE_COUNT; i++) {
-		if (!client_answers((enum engine_kind)i))
+		if (!answers_soon_asked((enum engine_kind)i))
 			continue;
 		*k = (enum engine_kind)i;
 		answering++;
