@@ -90,7 +90,9 @@ DEPS_RUN   := iproute2 iptables ipset ipvsadm nftables conntrack bridge-utils ne
               busybox-static nginx-light dnsmasq-base bird2 user-mode-linux procps
 DEPS_TEST  := libcmocka-dev bats clang clang-format jq kmod man-db tshark libxml2-utils uidmap
 
-.PHONY: deps deps-test
+DEPS_BENCH := mininet
+
+.PHONY: deps deps-test bench-deps
 deps:
 	@tests/lib/packages $(DEPS_BUILD) $(DEPS_RUN)
 deps-test:
@@ -125,8 +127,21 @@ check-style:
 asan:
 	$(MAKE) BUILD=build-asan OPT='-O1 -g' SAN='-fsanitize=address,undefined -fno-sanitize-recover=undefined' all tests
 
-bench: all
-	@BUILD=$(BUILD) tests/bench
+# See docs/BENCHMARKS.md; BENCH=quick for a few minutes only.
+BENCH_TOOLS := $(BUILD)/bench/floor $(BUILD)/bench/flow $(BUILD)/bench/pause
+bench: all $(BENCH_TOOLS)
+	@BUILD=$(BUILD) tests/bench/run
+bench-deps: deps-test
+	@tests/lib/packages $(DEPS_BENCH)
+$(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o
+	@mkdir -p $(@D)
+	@$(if $(V),,echo '  LINK  $@')
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $< -lmnl
+# No C library: what a process costs at least.
+$(BUILD)/bench/pause: tests/bench/pause.c
+	@mkdir -p $(@D)
+	@$(if $(V),,echo '  LINK  $@')
+	$(Q)$(CC) -Os -static -nostdlib -ffreestanding -fno-stack-protector -fno-pie -no-pie -o $@ $<
 
 # ---- installation ---------------------------------------------------------------------------
 
@@ -166,6 +181,6 @@ help:
 	@echo 'make unit       unit tests only        make check-style  formatting and room rules'
 	@echo 'make asan       sanitizer build in build-asan'
 	@echo 'make man        the man pages from their scdoc sources (needs scdoc)'
-	@echo 'make bench      up and down against the plan script by hand'
+	@echo 'make bench      against the plan script, mininet and the kernel's floor (BENCH=quick|normal|full)'
 	@echo 'make deps       install the Debian packages'
 	@echo 'make install    DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)'
