@@ -26,6 +26,8 @@ endif
 
 LIBS_CTL  = $(shell pkg-config --libs $(PKGS_LIB) $(PKGS_CTL))
 LIBS_LABD = $(shell pkg-config --libs $(PKGS_LIB) $(PKGS_LABD))
+# Calls of the kernel that faults can be injected into (labd/kernel/fault.h).
+WRAP := $(shell sed -nE 's/^STEP.[^,]+, [^,]+, ([a-z0-9_]+),.*/-Wl,--wrap=\1/p; s/^[a-z_]+ __wrap_([a-z0-9_]+).*/-Wl,--wrap=\1/p' labd/kernel/fault.c | sort -u)
 
 SRC_LIB   := $(wildcard lib/base/*.c lib/kube/*.c lib/wire/*.c lib/plan/*.c lib/recording/*.c)
 SRC_CTL   := $(wildcard labctl/*.c lib/yaml/*.c lib/view/*.c)
@@ -53,7 +55,7 @@ $(BUILD)/labctl: $(OBJ_CTL) $(OBJ_LIB)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_CTL)
 $(BUILD)/labd: $(OBJ_LABD) $(OBJ_LIB)
 	@$(if $(V),,echo '  LINK  $@')
-	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_LABD)
+	$(Q)$(CC) $(LDFLAGS_ALL) $(WRAP) -o $@ $^ $(LIBS_LABD)
 # PID 1 of nodes and pods: static, so that it starts in any file system view and fast. With musl
 # it is an eighth of the size, and its start asks the processor nothing: each CPUID of glibc's start
 # is a trap of a virtual machine, in all a tenth of the time that a pod takes.
@@ -65,7 +67,7 @@ $(BUILD)/libtest.a: $(OBJ_TEST)
 $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libtest.a
 	@mkdir -p $(@D)
 	@$(if $(V),,echo '  LINK  $@')
-	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $< $(BUILD)/libtest.a $(LIBS_CTL) $(LIBS_LABD) -lcmocka
+	$(Q)$(CC) $(LDFLAGS_ALL) $(WRAP) -o $@ $< $(BUILD)/libtest.a $(LIBS_CTL) $(LIBS_LABD) -lcmocka
 $(BUILD)/obj/labd/init/%.o: labd/init/%.c Makefile
 	@mkdir -p $(@D)
 	@$(if $(V),,echo '  CC    $<')
@@ -100,7 +102,7 @@ deps-test:
 
 # ---- what people run ------------------------------------------------------------------------
 
-.PHONY: demo check unit check-style asan bench help
+.PHONY: demo check check-long unit check-style asan bench help
 # Everything from a fresh clone: packages, build, a cluster, a packet.
 demo: deps
 	@$(MAKE) --no-print-directory -s all
@@ -111,12 +113,17 @@ check: deps-test
 	@$(MAKE) --no-print-directory -s all tests
 	@BUILD=$(BUILD) tests/run
 
+# The same, and the kill matrix (tests/kill.bats) at every step instead of a sample of them.
+check-long: deps-test
+	@$(MAKE) --no-print-directory -s all tests
+	@BUILD=$(BUILD) KILL_EVERY=1 KILL_FROM=1 tests/run
+
 .PHONY: tests
 tests: $(TESTS) $(BUILD)/tests/transcript
 $(BUILD)/tests/transcript: $(BUILD)/obj/tests/lib/transcript.o $(BUILD)/libtest.a
 	@mkdir -p $(@D)
 	@$(if $(V),,echo '  LINK  $@')
-	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $< $(BUILD)/libtest.a $(LIBS_CTL) $(LIBS_LABD)
+	$(Q)$(CC) $(LDFLAGS_ALL) $(WRAP) -o $@ $< $(BUILD)/libtest.a $(LIBS_CTL) $(LIBS_LABD)
 
 unit: all $(TESTS)
 	@BUILD=$(BUILD) tests/run unit
@@ -178,6 +185,7 @@ help:
 	@echo 'make            build/labctl, build/labd and build/labd-init'
 	@echo 'make demo       packages, build, a cluster, a packet delivered'
 	@echo 'make check      packages, build, all tests'
+	@echo 'make check-long the same, with the kill matrix at every step (an hour)'
 	@echo 'make unit       unit tests only        make check-style  formatting and room rules'
 	@echo 'make asan       sanitizer build in build-asan'
 	@echo 'make man        the man pages from their scdoc sources (needs scdoc)'

@@ -97,13 +97,29 @@ pid_t client_engine_pid(enum engine_kind k)
 	return peer.pid;
 }
 
+/* LABCTL_FAULT="CALL FAULT", for tests: what is to happen to that call (docs/PROTOCOL.md). */
+static const char *fault_of(const char *name)
+{
+	const char *s = getenv("LABCTL_FAULT");
+	size_t n = strlen(name);
+	return s && strncmp(s, name, n) == 0 && s[n] == ' ' ? s + n + 1 : NULL;
+}
+
 int client_send(struct wire *w, const char *name, json_t *args, struct err *err)
 {
-	json_t *call = json_pack("{s:s, s:s, s:i, s:o}", "call", name, "version", wire_build(),
-				 "wire", WIRE_VERSION, "args", args ? args : json_object());
+	json_t *call = json_pack("{s:s, s:s, s:i, s:o, s:s*}", "call", name, "version",
+				 wire_build(), "wire", WIRE_VERSION, "args",
+				 args ? args : json_object(), "fault", fault_of(name));
 	if (!call)
 		return err_set(err, EINVAL, "%s: not a call", name);
 	return wire_send_json(w, call, err);
+}
+
+void client_tell_fault(const json_t *message)
+{
+	const json_t *v = json_object_get(message, "fault");
+	if (v)
+		fprintf(stderr, "fault: %s\n", json_string_value(v));
 }
 
 static volatile sig_atomic_t interrupted;
@@ -174,6 +190,7 @@ static int take_message(struct wire *w, const struct call *c, json_t **result, s
 		return r;
 	if (r == 0)
 		return err_set(err, EPIPE, "the engine has gone away without an answer");
+	client_tell_fault(m);
 	json_t *v = json_object_get(m, "error");
 	if (v) {
 		wire_err_from_json(v, err);

@@ -36,6 +36,8 @@ struct call {
 int client_connect(enum engine_kind k, struct wire *w, struct err *err);
 /* Send a call on a connection; args' reference is stolen. */
 int client_send(struct wire *w, const char *name, json_t *args, struct err *err);
+/* What the answer says of the fault that a test asked for (LABCTL_FAULT), on stderr. */
+void client_tell_fault(const json_t *message);
 /* Connect, call, wait for the result (a new reference). */
 int client_call(enum engine_kind k, const struct call *c, json_t **result, struct err *err);
 

@@ -76,6 +76,7 @@ static int on_message(struct session *s, const struct wire_frame *f, struct err 
 {
 	json_t *m = json_loadb(f->data, f->len, 0, NULL), *v;
 	int r = 0;
+	client_tell_fault(m);
 	if ((v = json_object_get(m, "error"))) {
 		wire_err_from_json(v, err);
 		r = err->code;

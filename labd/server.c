@@ -18,6 +18,7 @@
 #include <systemd/sd-event.h>
 #include <unistd.h>
 
+#include "labd/kernel/fault.h"
 #include "labd/lab/life.h"
 #include "labd/session.h"
 #include "labd/trace_call.h"
@@ -285,8 +286,12 @@ int server_run(struct server *s, struct err *err)
 		return err_sys(err, errno, "pipe");
 	int r = set_up(&l, err);
 	if (r == 0) {
+		const char *fault = getenv("LABD_FAULT");
+		if (fault && fault_allowed() && fault_begin(fault, 0, err) < 0)
+			return err->code;
 		lab_recover_all(&s->engine);
 		trace_disarm_all(&s->engine);
+		fault_end(NULL);
 		arm_idle(&l);
 		sd_notify(0, "READY=1");
 		r = sd_event_loop(l.ev);

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "labd/kernel/fault.h"
 #include "lib/base/log.h"
 
 void session_signals(void)
@@ -84,11 +85,29 @@ static int call(struct session *s, json_t *msg, json_t **ret_result, struct err 
 		if (r < 0)
 			return r;
 	}
+	const char *fault = json_string_value(json_object_get(msg, "fault"));
+	if (fault && fault_allowed()) {
+		int r = fault_begin(fault, getppid(), err);
+		if (r < 0)
+			return r;
+	}
 	json_t *args = json_object_get(msg, "args");
 	json_t *none = json_is_object(args) ? NULL : json_object();
 	int r = m->fn(s, none ? none : args, ret_result, err);
 	json_decref(none);
 	return r;
+}
+
+/* What became of the fault that the call brought along; for tests. */
+static void tell_fault(json_t *reply)
+{
+	char text[64];
+	bool fired;
+	long steps = fault_end(&fired);
+	if (!steps)
+		return;
+	snprintf(text, sizeof(text), "%ld steps%s", steps, fired ? ", fired" : "");
+	json_object_set_new(reply, "fault", json_string(text));
 }
 
 static void serve(struct session *s)
@@ -106,6 +125,7 @@ static void serve(struct session *s)
 	if (r < 0 && s->faults)
 		json_object_set(json_object_get(reply, "error"), "faults", s->faults);
 	json_decref(s->faults);
+	tell_fault(reply);
 	struct err lost;
 	if (wire_send_json(&s->w, reply, &lost) < 0)
 		log_debug("reply: %s", lost.text);

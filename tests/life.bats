@@ -149,33 +149,6 @@ labd_pid() {
 	unchanged
 }
 
-@test "a failure at any step undoes everything" {
-	local k
-	for k in $(seq 1 3 400); do
-		LABD_FAIL_AT=$k run labctl up "$TEST_DIR/small.yaml"
-		[ "$status" = 0 ] && break
-		has 'injected after step'
-		labctl engine stop >/dev/null
-		unchanged
-	done
-	[ "$status" = 0 ]
-	[ "$k" -gt 20 ]
-}
-
-@test "a crash at any step is cleaned up by the daemon, or by the next one" {
-	local k
-	for k in $(seq 1 3 400); do
-		LABD_CRASH_AT=$k run labctl up "$TEST_DIR/small.yaml"
-		[ "$status" = 0 ] && break
-		labctl engine stop >/dev/null || true
-		labctl ls >/dev/null # the next engine recovers
-		labctl engine stop >/dev/null || true
-		unchanged
-	done
-	[ "$status" = 0 ]
-	[ "$k" -gt 20 ]
-}
-
 @test "a namespace of the same name that is somebody else's is an error and stays" {
 	ip netns add small-n2
 	run labctl up "$TEST_DIR/small.yaml"

@@ -14,7 +14,7 @@
 #include "labd/kernel/xt.h"
 #include "labd/kernel/xt_save.h"
 #include "labd/lab/carry_programs.h"
-#include "labd/lab/fault.h"
+#include "labd/kernel/fault.h"
 #include "labd/lab/life.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/log.h"

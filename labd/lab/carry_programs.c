@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "labd/lab/fault.h"
+#include "labd/kernel/fault.h"
 #include "labd/lab/ready.h"
 #include "lib/base/cleanup.h"
 #include "lib/kube/naming.h"

@@ -8,7 +8,7 @@
 #include <time.h>
 
 #include "labd/lab/carry.h"
-#include "labd/lab/fault.h"
+#include "labd/kernel/fault.h"
 #include "labd/lab/life.h"
 #include "labd/lab/observe.h"
 #include "labd/lab/replicas.h"

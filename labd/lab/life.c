@@ -16,7 +16,7 @@
 #include "labd/kernel/proc.h"
 #include "labd/kernel/xt.h"
 #include "labd/lab/change.h"
-#include "labd/lab/fault.h"
+#include "labd/kernel/fault.h"
 #include "labd/lab/journal.h"
 #include "labd/lab/ready.h"
 #include "labd/lab/site.h"

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "labd/lab/fault.h"
+#include "labd/kernel/fault.h"
 #include "labd/lab/life.h"
 #include "lib/base/cleanup.h"
 

@@ -12,7 +12,7 @@
 #include "labd/kernel/nlbatch.h"
 #include "labd/kernel/sysctl.h"
 #include "labd/kernel/xt_tool.h"
-#include "labd/lab/fault.h"
+#include "labd/kernel/fault.h"
 #include "labd/lab/life.h"
 #include "labd/trace/freeze.h"
 #include "labd/trace/nftable.h"

@@ -13,7 +13,7 @@
 
 #include "labd/kernel/nlbatch.h"
 #include "labd/kernel/probe.h"
-#include "labd/lab/fault.h"
+#include "labd/kernel/fault.h"
 #include "labd/lab/life.h"
 #include "labd/lab/where.h"
 #include "labd/trace/arm.h"

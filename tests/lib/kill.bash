@@ -1,0 +1,193 @@
+# The kill matrix (kill.bats): one row is a verb and a fault; for every step K of the verb's call the fault is
+# injected there (labd/kernel/fault.h), then the lab must be there whole or not at all, and the machine as before.
+#
+# KILL_LAB    the lab                                  KILL_EVERY  every how many-th step (1: all)
+# KILL_FROM   the first one                            LABD_FAULTS=all: all steps, not only the first of each place
+
+KILL_LAB=${KILL_LAB:-flannel-vxlan}
+KILL_EVERY=${KILL_EVERY:-29}
+KILL_FROM=${KILL_FROM:-2}
+PICTURE_EVERY=8 # steps: what is left behind stays, so it need not be looked for after each
+CODES=(12 16 1 28) # ENOMEM EBUSY EPERM ENOSPC
+DEPLOY=nginx-deployment
+CLIENT=busybox3
+
+export LABD_FAULTS=${LABD_FAULTS:-1} LABCTL_ENGINE=host
+
+picture() {
+	"$ROOT/tests/lib/host-state" "$TEST_DIR/run"
+}
+
+# The machine is as in the picture $1. What the kernel takes down in the background gets a moment.
+same_as() {
+	local i
+	for i in $(seq 40); do
+		picture >"$TEST_DIR/now"
+		cmp -s "$1" "$TEST_DIR/now" && return 0
+		sleep 0.25
+	done
+	diff "$1" "$TEST_DIR/now"
+}
+
+# An idle engine that has been used, as the picture to compare with.
+idle_engine() {
+	labctl up "$KILL_LAB" >/dev/null
+	labctl down --all >/dev/null
+	picture >"$TEST_DIR/idle"
+}
+
+lab_up() {
+	labctl ls -o name | grep -qx "$KILL_LAB" || labctl up "$KILL_LAB" >/dev/null
+}
+
+lab_down() {
+	labctl down --all >/dev/null
+}
+
+# What a trace changes in the nodes while it runs.
+inside() {
+	local n
+	for n in $(labctl get nodes -o name | cut -d/ -f2); do
+		ip netns exec "$KILL_LAB-$n" sh -c 'nft list tables; iptables-legacy -t raw -S; iptables-legacy -t mangle -S
+			cat /proc/sys/net/netfilter/nf_log/2' 2>&1
+	done
+}
+
+# ---- the verbs: before_VERB makes the state it starts from, do_VERB is it, after_VERB judges ----
+
+before_up() { lab_down; }
+do_up() { labctl up "$KILL_LAB"; }
+after_up() { whole_or_gone; }
+
+before_down() { lab_up; }
+do_down() { labctl down "$KILL_LAB"; }
+after_down() { whole_or_gone; }
+
+before_scale() { lab_up; want=$((5 - ${want:-3})); }
+do_scale() { labctl scale "deploy/$DEPLOY" --replicas "$want"; }
+after_scale() { whole; }
+
+before_apply() {
+	lab_up
+	labctl delete deploy/more >/dev/null 2>&1 || true
+	labctl delete svc/more >/dev/null 2>&1 || true
+	cat >"$TEST_DIR/more.yaml" <<-'Y'
+		apiVersion: apps/v1
+		kind: Deployment
+		metadata: {name: more}
+		spec:
+		  replicas: 2
+		  selector: {matchLabels: {app: more}}
+		  template:
+		    metadata: {labels: {app: more}}
+		    spec: {containers: [{name: c, image: agnhost}]}
+		---
+		apiVersion: v1
+		kind: Service
+		metadata: {name: more}
+		spec: {selector: {app: more}, ports: [{port: 80, targetPort: 8080}]}
+	Y
+}
+do_apply() { labctl apply -f "$TEST_DIR/more.yaml"; }
+after_apply() { whole; }
+
+before_delete() {
+	before_apply
+	labctl apply -f "$TEST_DIR/more.yaml" >/dev/null
+}
+do_delete() { labctl delete -f "$TEST_DIR/more.yaml"; }
+after_delete() { whole; }
+
+before_diff() {
+	lab_up
+	labctl exec node/node01 -- iptables -t nat -F KUBE-SERVICES
+	labctl exec node/node02 -- sh -c 'ip route flush 10.244.0.0/16 || true; ip link set lo down'
+}
+do_diff() { labctl diff --fix; }
+after_diff() {
+	labctl diff --fix >/dev/null
+	whole
+}
+
+before_exec() { lab_up; }
+do_exec() { labctl exec "$CLIENT" -- true; }
+after_exec() { whole; }
+
+before_trace() {
+	lab_up
+	[ -e "$TEST_DIR/inside" ] || inside >"$TEST_DIR/inside"
+}
+do_trace() { labctl trace "$CLIENT" "$DEPLOY:80" -o json >/dev/null; }
+after_trace() {
+	local i
+	labctl ls >/dev/null
+	for i in $(seq 40); do
+		inside >"$TEST_DIR/inside.now"
+		cmp -s "$TEST_DIR/inside" "$TEST_DIR/inside.now" && break
+		sleep 0.1
+	done
+	diff "$TEST_DIR/inside" "$TEST_DIR/inside.now"
+}
+
+# ---- judging ----
+
+# The lab is as its objects say.
+whole() {
+	local i
+	for i in 1 2 3 4 5; do # a labd that lives is putting it right just now
+		labctl diff >"$TEST_DIR/diff" 2>&1 && return 0
+		sleep 0.3
+	done
+	cat "$TEST_DIR/diff"
+	return 1
+}
+
+whole_or_gone() {
+	local i
+	for i in $(seq 40); do # a labd that lives is putting it right just now
+		labctl ls -o name >"$TEST_DIR/ls"
+		grep -qx "$KILL_LAB" "$TEST_DIR/ls" || return 0
+		labctl diff >"$TEST_DIR/diff" 2>&1 && return 0
+		sleep 0.2
+	done
+	cat "$TEST_DIR/ls" "$TEST_DIR/diff"
+	return 1
+}
+
+# The verb ended as it should: done; or with one line that says what happened.
+answered() {
+	[ "$1" = 0 ] && return 0
+	[ "$1" -lt 7 ] && grep -qE '^labctl: .{10}' "$TEST_DIR/out"
+}
+
+# Why a row failed: what the call said.
+wrong() {
+	echo "$KILL_LAB: $1 with fault \"$2\" at step $3: $4"
+	sed 's/^/  said: /' "$TEST_DIR/out"
+	return 1
+}
+
+# row VERB FAULT
+row() {
+	local verb=$1 fault=$2 k=$KILL_FROM n=0 status code
+	while :; do
+		"before_$verb" || wrong "$verb" "$fault" "$k" "before it" || return 1
+		code=${CODES[$(((k + ${KILL_CODE:-0}) % 4))]}
+		status=0
+		LABCTL_FAULT="$verb $fault $k $code" "do_$verb" >"$TEST_DIR/out" 2>&1 || status=$?
+		answered $status || wrong "$verb" "$fault" "$k" "exit code $status" || return 1
+		"after_$verb" || wrong "$verb" "$fault" "$k" "after it" || return 1
+		n=$((n + 1))
+		if [ $((n % PICTURE_EVERY)) = 0 ]; then
+			lab_down
+			same_as "$TEST_DIR/idle" || wrong "$verb" "$fault" "$k" "left behind, by this or one of $PICTURE_EVERY before" || return 1
+		fi
+		grep -qE '^fault: [0-9]+ steps$' "$TEST_DIR/out" && break
+		[ "$k" -lt 5000 ] || wrong "$verb" "$fault" "$k" "no end of steps" || return 1
+		k=$((k + KILL_EVERY))
+	done
+	lab_down
+	same_as "$TEST_DIR/idle" || wrong "$verb" "$fault" "$k" "left behind at the end" || return 1
+	echo "# $verb, $fault: $n of $(sed -nE 's|^fault: ([0-9]+) .*|\1|p' "$TEST_DIR/out") steps" >&3
+	[ "$n" -gt 1 ]
+}
