@@ -92,7 +92,7 @@ labd_pid() {
 }
 
 @test "a container's program that is not there: up says which, hints, and undoes everything" {
-	sed 's|image: busybox|image: x/y:1, command: [/app/server, --port=1]|' "$TEST_DIR/small.yaml" >"$TEST_DIR/app.yaml"
+	sed 's|image: busybox|image: busybox, command: [/app/server, --port=1]|' "$TEST_DIR/small.yaml" >"$TEST_DIR/app.yaml"
 	run labctl up "$TEST_DIR/app.yaml"
 	[ "$status" = 1 ]
 	has '^labctl: n1-client: c: /app/server: No such file or directory$'
