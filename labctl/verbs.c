@@ -284,8 +284,9 @@ const struct verb verbs[] = {
 	 FLAGS(diff_flags), diff_examples, OPERAND_RUNNING, 0, 1, false, false, verb_diff},
 	{"verify", NULL, "[LAB]", "every documented flow, and every pair of pods and Services",
 	 "Each flow is traced and held against what the lab file says of it; then every pod tries\n"
-	 "every pod, every Service and the DNS, every outside host every node port of every node.\n"
-	 "Exit code 4 if a check failed.",
+	 "every pod, every Service port and every Service's name, every outside host every node\n"
+	 "port of every node, by real packets. What NetworkPolicies, traffic policies or missing\n"
+	 "endpoints forbid must not get through. Exit code 4 if a check failed.",
 	 FLAGS(verify_flags), verify_examples, OPERAND_RUNNING, 0, 1, false, false, verb_verify},
 	{"doctor", NULL, "", "what this machine can run, what is missing, how to get it", NULL,
 	 FLAGS(doctor_flags), doctor_examples, OPERAND_NONE, 0, 0, false, false, verb_doctor},

@@ -8,13 +8,14 @@
 #include "lib/recording/expect.h"
 
 struct check {
-	const char *kind; /* "flow" "pod" "service" "dns" "nodeport" */
+	const char *kind; /* "flow" "pod" "service" "dns" "nodeport" "health" */
 	const char *from, *to;
-	const char *name; /* of a flow */
+	const char *name;	/* of a flow */
+	const char *how, *want; /* of a pair: "tcp", "open" ... (docs/PROTOCOL.md, reach) */
 	bool ok;
 	const char *detail; /* what was found; "" when there is nothing to say */
-	double seconds;	    /* of a flow; 0 else */
-	expecteds expect;   /* of a flow */
+	double seconds;
+	expecteds expect; /* of a flow */
 };
 
 struct verify {
@@ -23,10 +24,11 @@ struct verify {
 	struct arena *a;
 	vec_of(struct check) checks;
 	const char *note; /* what was left out and why, or NULL */
+	double seconds;	  /* all of it */
 };
 
-/* Every pod to every pod (ping), to every Service (TCP), to DNS; every outside host to every node
- * port of every node. Where NetworkPolicies say who may what, nothing is tried: v->note says so. */
+/* Every pod to every pod, to every Service port, to the DNS; every outside host to every node port
+ * of every node. */
 int verify_pairs(struct verify *v, struct err *err);
 
 void verify_table(const struct verify *v);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* verify_report: what verify found: a table, JSON, JUnit XML. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "labctl/verify.h"
@@ -8,78 +9,164 @@
 #include "lib/base/file.h"
 #include "lib/base/strbuf.h"
 #include "lib/view/svg.h"
-#include "lib/view/table.h"
+#include "lib/view/term.h"
 
 /* ---- the table ---- */
 
-static void add_flow(const struct check *c, struct strbuf *text)
-{
-	strbuf_addf(text, "flow\t%s\t%s\t%s\t%s: %s\n", c->from, c->to, c->ok ? "ok" : "FAILED",
-		    c->name, c->detail);
-	vec_foreach (const struct expected, x, &c->expect)
-		if (!x->met)
-			strbuf_addf(text, "\t\t\t\t  %s: %s\n", x->line, x->why);
-}
+#define NAMES_MAX 3  /* of those that share a line, as many are named */
+#define WIDTH	  80 /* to which reasons are wrapped */
+
+/* A line of the table: all checks that go to the same place. */
+struct row {
+	const struct check *first;
+	const char *to, *from;
+	size_t n, failed;
+};
+typedef vec_of(struct row) rows;
 
 static bool same(const struct check *a, const struct check *b)
 {
-	return strcmp(a->kind, b->kind) == 0 && strcmp(a->to, b->to) == 0;
+	return !a->name && !b->name && strcmp(a->kind, b->kind) == 0 && strcmp(a->to, b->to) == 0;
 }
 
-static bool seen_before(const struct verify *v, size_t i)
+/* The zone is the same everywhere. */
+static const char *short_name(struct arena *a, const char *to)
 {
-	for (size_t k = 0; k < i; k++)
-		if (same(&v->checks.v[k], &v->checks.v[i]))
+	static const char zone[] = ".svc.cluster.local";
+	size_t n = strlen(to), z = sizeof(zone) - 1;
+	return n > z && strcmp(to + n - z, zone) == 0 ? arena_strndup(a, to, n - z) : to;
+}
+
+static const char *from_text(struct arena *a, const struct row *r)
+{
+	const struct check *c = r->first;
+	bool host = strcmp(c->kind, "nodeport") == 0 || strcmp(c->kind, "health") == 0;
+	if (c->name)
+		return c->from;
+	if (r->failed && r->failed < r->n)
+		return arena_printf(a, "%zu of %zu %ss", r->failed, r->n, host ? "host" : "pod");
+	return arena_printf(a, "%zu %s%s", r->n, host ? "host" : "pod", r->n == 1 ? "" : "s");
+}
+
+static int rank(const char *kind)
+{
+	static const char *const order[] = {"flow", "pod", "service", "dns", "nodeport"};
+	int i = 0;
+	while (i < (int)ARRAY_SIZE(order) && strcmp(order[i], kind) != 0)
+		i++;
+	return i;
+}
+
+/* Kind by kind; flows in the lab's order, all else by name. */
+static int by_kind(const void *pa, const void *pb)
+{
+	const struct row *a = pa, *b = pb;
+	int d = rank(a->first->kind) - rank(b->first->kind);
+	if (d || a->first->name)
+		return d ? d : a->first < b->first ? -1 : 1;
+	return strcmp(a->to, b->to);
+}
+
+static void make_rows(const struct verify *v, rows *list)
+{
+	vec_foreach (const struct check, c, &v->checks) {
+		struct row *r = NULL;
+		for (size_t i = 0; !r && i < list->n; i++)
+			r = same(list->v[i].first, c) ? &list->v[i] : NULL;
+		if (!r) {
+			r = vec_push(v->a, list);
+			*r = (struct row){.first = c,
+					  .to = c->name ? c->name : short_name(v->a, c->to)};
+		}
+		r->n++;
+		r->failed += !c->ok;
+	}
+	vec_foreach (struct row, r, list)
+		r->from = from_text(v->a, r);
+	if (list->n)
+		qsort(list->v, list->n, sizeof(*list->v), by_kind);
+}
+
+static void add_reason(const struct verify *v, const struct row *r, const struct check *c,
+		       struct strbuf *out)
+{
+	_strbuf_ struct strbuf line = STRBUF_INIT;
+	size_t n = 0;
+	vec_foreach (const struct check, x, &v->checks) {
+		if (!same(x, r->first) || x->ok != c->ok || strcmp(x->detail, c->detail) != 0)
+			continue;
+		if (n < NAMES_MAX)
+			strbuf_addf(&line, "%s%s", n ? ", " : "", x->from);
+		n++;
+	}
+	if (n == r->n)
+		strbuf_reset(&line);
+	else if (n > NAMES_MAX)
+		strbuf_addf(&line, " and %zu more", n - NAMES_MAX);
+	strbuf_addf(&line, "%s%s", line.len ? ": " : "", c->detail);
+	strbuf_adds(out, "          ");
+	term_wrap(strbuf_str(&line), WIDTH, 10, 12, out);
+	strbuf_addc(out, '\n');
+}
+
+static bool told_before(const struct verify *v, const struct check *c)
+{
+	for (const struct check *x = v->checks.v; x < c; x++)
+		if (same(x, c) && x->ok == c->ok && strcmp(x->detail, c->detail) == 0)
 			return true;
 	return false;
 }
 
-/* One line for all that go to the same place; those that failed each have one too. */
-static void add_pairs(const struct verify *v, size_t first, struct strbuf *text)
+/* Why it failed, and why what was not answered is right so: each reason once. */
+static void add_reasons(const struct verify *v, const struct row *r, struct strbuf *out)
 {
-	const struct check *c = &v->checks.v[first];
-	bool pod = strcmp(c->kind, "nodeport") != 0;
-	size_t n = 0, ok = 0;
-	const char *detail = "";
-	for (size_t i = first; i < v->checks.n; i++) {
-		const struct check *x = &v->checks.v[i];
-		if (!same(x, c))
+	vec_foreach (const struct check, c, &v->checks)
+		if (same(c, r->first) && !c->ok && !told_before(v, c))
+			add_reason(v, r, c, out);
+	vec_foreach (const struct check, c, &v->checks)
+		if (same(c, r->first) && c->ok && *c->detail && !told_before(v, c))
+			add_reason(v, r, c, out);
+}
+
+static void add_flow(const struct check *c, struct strbuf *out)
+{
+	strbuf_adds(out, "          ");
+	term_wrap(c->detail, WIDTH, 10, 12, out);
+	strbuf_addc(out, '\n');
+	vec_foreach (const struct expected, x, &c->expect) {
+		_strbuf_ struct strbuf line = STRBUF_INIT;
+		if (x->met)
 			continue;
-		n++;
-		ok += x->ok;
-		if (x->ok && *x->detail)
-			detail = x->detail;
-	}
-	strbuf_addf(text, "%s\t%zu %s%s\t%s\t", c->kind, n, pod ? "pod" : "host", n == 1 ? "" : "s",
-		    c->to);
-	if (ok == n)
-		strbuf_addf(text, "ok\t%s\n", detail);
-	else
-		strbuf_addf(text, "FAILED\t%zu of %zu\n", n - ok, n);
-	for (size_t i = first; i < v->checks.n; i++) {
-		const struct check *x = &v->checks.v[i];
-		if (same(x, c) && !x->ok)
-			strbuf_addf(text, "\t  %s\t\t\t  %s\n", x->from, x->detail);
+		strbuf_addf(&line, "%s: %s", x->line, x->why);
+		strbuf_adds(out, "            ");
+		term_wrap(strbuf_str(&line), WIDTH, 12, 14, out);
+		strbuf_addc(out, '\n');
 	}
 }
 
 void verify_table(const struct verify *v)
 {
-	_strbuf_ struct strbuf text = STRBUF_INIT, out = STRBUF_INIT;
-	strbuf_adds(&text, "CHECK\tFROM\tTO\tRESULT\tDETAIL\n");
-	for (size_t i = 0; i < v->checks.n; i++) {
-		const struct check *c = &v->checks.v[i];
-		if (strcmp(c->kind, "flow") == 0)
-			add_flow(c, &text);
-		else if (!seen_before(v, i))
-			add_pairs(v, i, &text);
+	_strbuf_ struct strbuf out = STRBUF_INIT;
+	rows list = {0};
+	size_t to = 2, from = 4;
+	make_rows(v, &list);
+	vec_foreach (const struct row, r, &list) {
+		to = strlen(r->to) > to ? strlen(r->to) : to;
+		from = strlen(r->from) > from ? strlen(r->from) : from;
 	}
-	view_tabs_get(strbuf_str(&text), &out);
+	strbuf_addf(&out, "%-8s%-10s%-*s   %s\n", "RESULT", "CHECK", (int)to, "TO", "FROM");
+	vec_foreach (const struct row, r, &list) {
+		strbuf_addf(&out, "%-8s%-10s%-*s   %s\n", r->failed ? "FAILED" : "ok",
+			    r->first->kind, (int)to, r->to, r->from);
+		if (!r->first->name)
+			add_reasons(v, r, &out);
+		else if (r->failed)
+			add_flow(r->first, &out);
+	}
 	fputs(strbuf_str(&out), stdout);
 	if (v->note)
 		printf("%s\n", v->note);
-	size_t failed = verify_failed(v);
-	printf("%zu checks, %zu failed\n", v->checks.n, failed);
+	printf("%zu checks, %zu failed, %.1f s\n", v->checks.n, verify_failed(v), v->seconds);
 }
 
 /* ---- data ---- */
@@ -97,22 +184,23 @@ json_t *verify_json(const struct verify *v)
 {
 	json_t *list = json_array();
 	vec_foreach (const struct check, c, &v->checks) {
-		json_t *o = json_pack("{s:s, s:s, s:s, s:b, s:s, s:s*}", "kind", c->kind, "from",
-				      c->from, "to", c->to, "ok", c->ok, "detail", c->detail,
-				      "name", c->name);
-		if (c->name) {
+		json_t *o = json_pack("{s:s, s:s, s:s, s:b, s:s, s:s*, s:s*, s:s*, s:f}", "kind",
+				      c->kind, "from", c->from, "to", c->to, "ok", c->ok, "detail",
+				      c->detail, "name", c->name, "how", c->how, "want", c->want,
+				      "seconds", c->seconds);
+		if (c->name)
 			json_object_set_new(o, "expect", expect_json(c));
-			json_object_set_new(o, "seconds", json_real(c->seconds));
-		}
 		json_array_append_new(list, o);
 	}
-	return json_pack("{s:s, s:i, s:i, s:s*, s:o}", "lab", v->lab, "total", (int)v->checks.n,
-			 "failed", (int)verify_failed(v), "note", v->note, "checks", list);
+	return json_pack("{s:s, s:i, s:i, s:f, s:s*, s:o}", "lab", v->lab, "total",
+			 (int)v->checks.n, "failed", (int)verify_failed(v), "seconds", v->seconds,
+			 "note", v->note, "checks", list);
 }
 
 static void add_case(const struct verify *v, const struct check *c, struct strbuf *b)
 {
-	const char *name = c->name ? c->name : arena_printf(v->a, "%s to %s", c->from, c->to);
+	const char *name =
+		c->name ? c->name : arena_printf(v->a, "%s to %s (%s)", c->from, c->to, c->how);
 	strbuf_adds(b, "  <testcase classname=\"");
 	xml_text(c->kind, b);
 	strbuf_adds(b, "\" name=\"");
@@ -137,7 +225,8 @@ int verify_junit(const struct verify *v, const char *path, struct err *err)
 	strbuf_adds(&b,
 		    "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"labctl verify ");
 	xml_text(v->lab, &b);
-	strbuf_addf(&b, "\" tests=\"%zu\" failures=\"%zu\">\n", v->checks.n, verify_failed(v));
+	strbuf_addf(&b, "\" tests=\"%zu\" failures=\"%zu\" time=\"%.3f\">\n", v->checks.n,
+		    verify_failed(v), v->seconds);
 	vec_foreach (const struct check, c, &v->checks)
 		add_case(v, c, &b);
 	strbuf_adds(&b, "</testsuite>\n");

@@ -17,6 +17,7 @@
 #include "labd/lab/life.h"
 #include "labd/lab/where.h"
 #include "labd/kernel/kmod.h"
+#include "labd/reach_call.h"
 #include "labd/session.h"
 #include "labd/trace_call.h"
 #include "lib/base/cleanup.h"
@@ -443,6 +444,16 @@ static int m_trace(struct session *s, const json_t *args, json_t **ret, struct e
 	return r;
 }
 
+static int m_reach(struct session *s, const json_t *args, json_t **ret, struct err *err)
+{
+	struct stored lab;
+	int r = load_lab(s, args, &lab, err);
+	if (r == 0)
+		r = reach_call(&lab, ret, err);
+	stored_free(&lab);
+	return r;
+}
+
 /* ---- changes: each for the lab that is meant ---------------------------------------------------
  */
 
@@ -545,6 +556,7 @@ const struct method methods[] = {
 	{"where", m_where, false},
 	{"exec", m_exec, false},
 	{"trace", m_trace, false},
+	{"reach", m_reach, false},
 	{"apply", m_apply, false},
 	{"delete", m_delete, false},
 	{"scale", m_scale, false},

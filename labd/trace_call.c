@@ -52,6 +52,7 @@ static int read_args(const json_t *args, struct trace_opts *o, struct err *err)
 {
 	const json_t *dns = json_object_get(args, "dns");
 	json_int_t timing = json_integer_value(json_object_get(args, "timing"));
+	json_int_t wait = json_integer_value(json_object_get(args, "wait_ms"));
 	o->from = json_string_value(json_object_get(args, "from"));
 	o->to = json_string_value(json_object_get(args, "to"));
 	o->ns = json_string_value(json_object_get(args, "ns"));
@@ -63,7 +64,11 @@ static int read_args(const json_t *args, struct trace_opts *o, struct err *err)
 	if (timing < 0 || timing > TRACE_TIMING_MAX)
 		return err_setc(err, EINVAL, ERR_USAGE, "argument \"timing\" must be 0 to %d",
 				TRACE_TIMING_MAX);
+	if (wait < 0 || wait > TRACE_WAIT_MAX)
+		return err_setc(err, EINVAL, ERR_USAGE, "argument \"wait_ms\" must be 0 to %d",
+				TRACE_WAIT_MAX);
 	o->timing = (unsigned)timing;
+	o->wait_ms = (unsigned)wait;
 	return 0;
 }
 

@@ -34,8 +34,8 @@ setup() {
 @test "calico-ipip: verify" {
 	run labctl verify
 	[ "$status" = 0 ]
-	has '^flow +pod/busybox3 .* ok +clusterip-cross-node: delivered'
-	has ' 0 failed$'
+	has '^ok +flow +clusterip-cross-node +pod/busybox3$'
+	has ' 0 failed, '
 }
 
 ends() {

@@ -43,12 +43,13 @@ setup() {
 @test "verify: all flows and pairs, as table, JSON and JUnit" {
 	run labctl verify --junit "$TEST_DIR/verify.xml"
 	[ "$status" = 0 ]
-	has '^flow +pod/busybox3 .* ok +clusterip-cross-node: delivered, [0-9]+ of [0-9]+ expectations'
-	has '^service +6 pods +default/nginx-deployment:80 +ok'
-	has '^service +6 pods +default/no-endpoints:80 +ok +refused: no endpoints'
-	has '^nodeport +1 host +node02:31856 +ok'
-	has '^dns +6 pods .* ok'
-	has ' 0 failed$'
+	has '^ok +flow +clusterip-cross-node +pod/busybox3$'
+	has '^ok +service +default/nginx-deployment:80 +6 pods$'
+	has '^ok +service +default/no-endpoints:80 +6 pods$'
+	has '^ +refused: no endpoints$'
+	has '^ok +nodeport +node02:31856 +1 host$'
+	has '^ok +dns +nginx-deployment.default +6 pods$'
+	has ' 0 failed, '
 	xmllint --noout "$TEST_DIR/verify.xml"
 	grep -q '<testsuite .*failures="0">' "$TEST_DIR/verify.xml"
 	run labctl verify "$LAB" -o json
@@ -60,11 +61,12 @@ setup() {
 	run labctl verify --junit "$TEST_DIR/verify.xml"
 	labctl exec node/node01 -- iptables -D FORWARD -d 10.244.2.5 -j DROP
 	[ "$status" = 4 ]
-	has '^flow +pod/busybox3 .* FAILED +clusterip-cross-node: dropped'
+	has '^FAILED +flow +clusterip-cross-node +pod/busybox3$'
+	has '^ +dropped, [0-9]+ of [0-9]+ expectations met$'
 	has '^ +result delivered: dropped in node01 by a rule'
-	has '^flow +pod/busybox1 .* ok '
-	has '^service +6 pods +default/nginx-deployment:80 +FAILED +2 of 6'
-	has '^nodeport +1 host +node01:31856 +FAILED'
+	has '^ok +flow +clusterip-same-node +pod/busybox1$'
+	has '^FAILED +service +default/nginx-deployment:80 +2 of 6 pods$'
+	has '^FAILED +nodeport +node01:31856 +1 host$'
 	xmllint --noout "$TEST_DIR/verify.xml"
 	grep -q '<failure message="dropped' "$TEST_DIR/verify.xml"
 }

@@ -323,6 +323,7 @@ static void drain(struct watch *w)
 static void play(struct watch *w, struct fire *f, int quiet_ms)
 {
 	int64_t start = now_ms(), done = 0;
+	int64_t answer_ms = w->x->o->wait_ms ? (int64_t)w->x->o->wait_ms : ANSWER_MS;
 	w->last = start;
 	f->p->t_start = now_ns(CLOCK_REALTIME);
 	fire_start(f);
@@ -337,7 +338,7 @@ static void play(struct watch *w, struct fire *f, int quiet_ms)
 		if (freeze_step(&w->x->freeze, w->r))
 			start = w->last = t;
 		bool waits = f->state == FIRE_WAITING && strcmp(f->p->proto, "tcp") == 0;
-		if (f->state != FIRE_DONE && t - start > (waits ? SILENT_MS : ANSWER_MS))
+		if (f->state != FIRE_DONE && t - start > (waits ? SILENT_MS : answer_ms))
 			fire_give_up(f);
 		if (f->state == FIRE_DONE && !done) {
 			f->p->t_end = now_ns(CLOCK_REALTIME);

@@ -13,6 +13,7 @@
 #include "lib/recording/recording.h"
 
 #define TRACE_TIMING_MAX 100
+#define TRACE_WAIT_MAX	 10000 /* ms */
 
 struct trace_opts {
 	const char *tool;      /* what makes the recording: "labd 0.1.0" */
@@ -20,6 +21,7 @@ struct trace_opts {
 	const char *ns;	       /* Kubernetes namespace of short names */
 	bool dns;	       /* record the query for TO's name first, where TO has one */
 	unsigned timing;       /* repeats with packet sockets only; 0 none */
+	unsigned wait_ms; /* for the first answer; 0: long enough for a lost SYN's second try */
 	void (*progress)(void *arg, const char *text); /* or NULL */
 	void *arg;
 	const struct freezer *freeze; /* hold the first packet at each hook; NULL: do not. No

@@ -89,9 +89,8 @@ void calico_policies_of(struct arena *a, const felix_policies *all, const struct
 	}
 }
 
-/* Does a peer of a policy in namespace ns mean this pod? */
-static bool means(struct arena *a, const struct cluster *c, const struct np_peer *peer,
-		  const char *ns, const struct cpod *p)
+bool calico_peer_means(struct arena *a, const struct cluster *c, const struct np_peer *peer,
+		       const char *ns, const struct cpod *p)
 {
 	kvs labels;
 
@@ -124,7 +123,7 @@ void calico_set_members(struct arena *a, const struct cluster *c, const struct f
 	_arena_ struct arena *scratch = arena_new();
 
 	vec_foreach (struct cpod, p, &c->pods) {
-		if (!is_endpoint(p) || (set->peer && !means(scratch, c, set->peer, set->ns, p)))
+		if (!is_endpoint(p) || (set->peer && !calico_peer_means(scratch, c, set->peer, set->ns, p)))
 			continue;
 		if (set->port_name)
 			add_ports(a, set, p, ret);

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/* reach_call: the call "reach" of docs/PROTOCOL.md. Private to labd/. */
+#ifndef LABD_REACH_CALL_H
+#define LABD_REACH_CALL_H
+
+#include <jansson.h>
+
+#include "labd/lab/store.h"
+
+/* Try every pair of the lab. Result in *ret: "checks" and "note". */
+int reach_call(const struct stored *lab, json_t **ret, struct err *err);
+
+#endif

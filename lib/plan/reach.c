@@ -1,0 +1,500 @@
+/* SPDX-License-Identifier: MIT */
+/* See reach.h. One function for each kind of check; what a Service's endpoints come to together is
+ * in add_service(). */
+#include "lib/plan/reach.h"
+
+#include <string.h>
+
+#include "lib/plan/dnsmasq.h"
+#include "lib/plan/proxy_health.h"
+#include "lib/plan/proxy_plan.h"
+#include "lib/plan/reach_listen.h"
+#include "lib/plan/reach_policy.h"
+
+#define NO_LISTENER "nothing listens there"
+
+struct builder {
+	struct arena *a;
+	const struct desired *d;
+	const struct cluster *c;
+	struct reach_list *list;
+	felix_policies policies;
+	struct proxy_plan *plans; /* by node */
+	int *pod_ns;		  /* by pod: index into desired.ns, its node's for hostNetwork */
+	int *node_ns;		  /* by node */
+};
+
+/* Where packets come from. */
+struct origin {
+	int ns;
+	const char *name;
+	struct reach_end end;
+	int node; /* where they are translated first; -1: outside */
+};
+
+static struct origin pod_origin(const struct builder *b, size_t pod)
+{
+	const struct cpod *p = &b->c->pods.v[pod];
+	return (struct origin){
+		.ns = b->pod_ns[pod],
+		.name = p->name,
+		.end = {.pod = p->host_network ? NULL : p,
+			.ip = p->ip,
+			.node = p->host_network ? p->node : -1},
+		.node = p->node,
+	};
+}
+
+/* The end that has an address: a pod, a node, or just the address. */
+static struct reach_end end_of(const struct builder *b, ip4 ip)
+{
+	vec_foreach (const struct cpod, p, &b->c->pods)
+		if (p->ip == ip && !p->host_network)
+			return (struct reach_end){.pod = p, .ip = ip, .node = -1};
+	vec_foreach (const struct cnode, n, &b->c->nodes)
+		if (n->ip == ip)
+			return (struct reach_end){.ip = ip, .node = n->index};
+	return (struct reach_end){.ip = ip, .node = -1};
+}
+
+/* The namespace that has an address, or -1. */
+static int ns_of(const struct builder *b, const struct reach_end *e)
+{
+	if (e->pod)
+		return b->pod_ns[e->pod - b->c->pods.v];
+	return e->node >= 0 ? b->node_ns[e->node] : -1;
+}
+
+static struct reach *add(struct builder *b, const char *kind, const struct origin *from,
+			 const char *to)
+{
+	struct reach *r = vec_push(b->a, &b->list->v);
+	*r = (struct reach){.kind = kind, .from = from->ns, .from_name = from->name, .to = to};
+	return r;
+}
+
+static void add_listener(struct builder *b, struct reach *r, int ns, ip4 ip, uint16_t port)
+{
+	size_t i = 0;
+	while (i < b->list->listeners.n &&
+	       (b->list->listeners.v[i].ip != ip || b->list->listeners.v[i].port != port))
+		i++;
+	if (i == b->list->listeners.n)
+		*vec_push(b->a, &b->list->listeners) = (struct reach_listener){ns, ip, port};
+	*vec_push(b->a, &r->listeners) = (int)i;
+}
+
+/* ---- what has to come of it ---- */
+
+/* Outcomes of the endpoints that may be chosen. */
+struct outcomes {
+	size_t open, refused, dropped, unknown;
+	const char *why; /* of the last that is not open */
+};
+
+static void add_endpoint(struct builder *b, struct reach *r, const struct reach_packet *p,
+			 struct outcomes *o)
+{
+	int ns = ns_of(b, &p->dst);
+	const char *denied = reach_denied(b->a, b->c, &b->policies, p);
+	enum listens l =
+		ns < 0 ? LISTENS_UNKNOWN : reach_listens(&b->d->ns.v[ns], p->proto, p->port);
+	if (denied) {
+		o->dropped++;
+		o->why = denied;
+	} else if (l == LISTENS_NO) {
+		o->refused++;
+		o->why = NO_LISTENER;
+	} else if (l == LISTENS_YES) {
+		o->open++;
+	} else if (ns < 0 || p->proto != PROTO_TCP) {
+		o->unknown++;
+		o->why = ns < 0 ? "an address outside the lab" : "no telling what it answers";
+	} else {
+		o->open++;
+		add_listener(b, r, ns, p->dst.ip, p->port);
+	}
+}
+
+static void settle(struct reach *r, const struct outcomes *o)
+{
+	size_t others = o->refused + o->dropped;
+	r->why = o->why;
+	if (o->unknown || (o->open && others))
+		r->want = REACH_EITHER;
+	else if (o->open)
+		r->want = REACH_OPEN;
+	else if (o->refused && o->dropped)
+		r->want = REACH_CLOSED;
+	else
+		r->want = o->dropped ? REACH_DROPPED : REACH_REFUSED;
+}
+
+/* One way to a Service's endpoints. */
+struct way {
+	const struct svc_plan *p;
+	const struct cnode *node; /* whose kube-proxy translates */
+	const ep_ptrs *eps;
+	enum svc_fate fate;
+	bool masquerade; /* the source becomes the node's before the packet leaves it */
+};
+
+static void without_endpoints(const struct builder *b, struct reach *r, const struct way *w)
+{
+	bool reject = w->fate == SVC_REJECT;
+	r->want = reject ? REACH_REFUSED : REACH_DROPPED;
+	r->why = reject ? "no endpoints"
+			: arena_printf(b->a, "policy Local, and no endpoint on %s", w->node->name);
+	/* IPVS answers "port unreachable" for a virtual server without destinations, whatever the
+	 * reason; in userspace mode a connection is taken and closed. */
+	if (b->c->proxy.mode == PROXY_IPVS || b->c->proxy.mode == PROXY_USERSPACE)
+		r->want = REACH_CLOSED;
+}
+
+static void expect(struct builder *b, struct reach *r, const struct origin *from,
+		   const struct way *w)
+{
+	struct outcomes o = {0};
+	if (!w->eps->n) {
+		without_endpoints(b, r, w);
+		return;
+	}
+	vec_foreach (const struct cendpoint *, ep, w->eps) {
+		struct reach_packet p = {.src = from->end,
+					 .dst = end_of(b, (*ep)->ip),
+					 .proto = w->p->port->port->proto,
+					 .port = (*ep)->port};
+		int at = p.dst.pod ? p.dst.pod->node : p.dst.node;
+		bool relayed = b->c->proxy.mode == PROXY_USERSPACE;
+		if (relayed || (w->masquerade && at != w->node->index)) {
+			ip4 tunnel = w->node->tunnel_ip;
+			p.src = (struct reach_end){.ip = tunnel ? tunnel : w->node->ip,
+						   .node = w->node->index};
+		}
+		add_endpoint(b, r, &p, &o);
+	}
+	settle(r, &o);
+}
+
+/* ---- Services ---- */
+
+static struct way cluster_way(const struct builder *b, int node, const struct svc_plan *p)
+{
+	bool local = p->internal_local && b->c->proxy.mode != PROXY_USERSPACE;
+	return (struct way){.p = p,
+			    .node = &b->c->nodes.v[node],
+			    .eps = local ? &p->eps.local : &p->eps.cluster,
+			    .fate = p->internal,
+			    .masquerade = b->c->proxy.masquerade_all};
+}
+
+static struct way outside_way(const struct builder *b, int node, const struct svc_plan *p)
+{
+	bool local = p->external_local && b->c->proxy.mode != PROXY_USERSPACE;
+	enum svc_fate fate = p->outside == SVC_SERVE ? SVC_DROP : p->outside;
+	return (struct way){.p = p,
+			    .node = &b->c->nodes.v[node],
+			    .eps = local ? &p->eps.local : &p->eps.cluster,
+			    .fate = fate,
+			    .masquerade = !local};
+}
+
+/* How a port is spoken to, as its endpoints are; false: nobody knows. */
+static bool choose_how(struct builder *b, const struct way *w, struct reach *r)
+{
+	r->how = REACH_TCP;
+	if (w->p->port->port->proto == PROTO_TCP)
+		return true;
+	r->how = REACH_UDP;
+	vec_foreach (const struct cendpoint *, ep, w->eps) {
+		struct reach_end e = end_of(b, (*ep)->ip);
+		int ns = ns_of(b, &e);
+		reach_ports list;
+		if (ns < 0)
+			return false;
+		reach_ports_of(b->a, &b->d->ns.v[ns], &list);
+		vec_foreach (const struct reach_port, q, &list)
+			if (q->is_dns && q->port == (*ep)->port && q->proto == PROTO_UDP)
+				r->name = "kube-dns.kube-system.svc." DNS_DOMAIN;
+		if (reach_listens(&b->d->ns.v[ns], PROTO_UDP, (*ep)->port) == LISTENS_UNKNOWN)
+			return false;
+	}
+	return true;
+}
+
+static void add_service(struct builder *b, const char *kind, const struct origin *from,
+			const struct way *w, const char *to, ip4 ip, uint16_t port)
+{
+	struct reach r = {.kind = kind,
+			  .from = from->ns,
+			  .from_name = from->name,
+			  .to = to,
+			  .ip = ip,
+			  .port = port};
+	if (w->p->port->port->proto == PROTO_SCTP || !choose_how(b, w, &r))
+		return;
+	expect(b, &r, from, w);
+	*vec_push(b->a, &b->list->v) = r;
+}
+
+static const char *port_text(const struct builder *b, const char *name, uint16_t port,
+			     enum proto proto)
+{
+	return arena_printf(b->a, "%s:%u%s", name, port, proto == PROTO_UDP ? "/udp" : "");
+}
+
+static void cluster_ips(struct builder *b, const struct origin *from)
+{
+	vec_foreach (const struct svc_plan, p, &b->plans[from->node].svcs) {
+		struct way w = cluster_way(b, from->node, p);
+		const struct service_port *port = p->port->port;
+		const char *name = arena_printf(b->a, "%s/%s", p->svc->ns, p->svc->name);
+		add_service(b, "service", from, &w, port_text(b, name, port->port, port->proto),
+			    p->svc->cluster_ip, port->port);
+	}
+}
+
+static bool takes_node_ports(const struct proxy_plan *plan)
+{
+	vec_foreach (const ip4, ip, &plan->node_port_addrs)
+		if (*ip == plan->node->ip)
+			return true;
+	return plan->node_ports_all;
+}
+
+static void node_ports(struct builder *b, const struct origin *from, int node)
+{
+	const struct proxy_plan *plan = &b->plans[node];
+	vec_foreach (const struct svc_plan, p, &plan->svcs) {
+		struct way w = outside_way(b, node, p);
+		uint16_t port = p->port->node_port;
+		size_t before = b->list->v.n;
+		if (!port)
+			continue;
+		add_service(b, "nodeport", from, &w,
+			    port_text(b, plan->node->name, port, p->port->port->proto),
+			    plan->node->ip, port);
+		if (b->list->v.n == before || takes_node_ports(plan))
+			continue;
+		struct reach *r = &b->list->v.v[before];
+		r->want = REACH_CLOSED;
+		r->why = "nodePortAddresses leave this one out";
+		r->listeners.n = 0;
+	}
+}
+
+static void health_ports(struct builder *b, const struct origin *from, int node)
+{
+	svc_healths all;
+	const struct cnode *n = &b->c->nodes.v[node];
+	proxy_health(b->a, b->c, node, &all);
+	vec_foreach (const struct svc_health, h, &all) {
+		struct reach *r = add(b, "health", from, port_text(b, n->name, h->port, PROTO_TCP));
+		r->how = REACH_HTTP;
+		r->ip = n->ip;
+		r->port = h->port;
+		r->status = h->local ? 200 : 503;
+	}
+}
+
+/* ---- pods and names ---- */
+
+static void pod_to_pod(struct builder *b, const struct origin *from, size_t pod)
+{
+	const struct cpod *to = &b->c->pods.v[pod];
+	struct reach_packet p = {
+		.src = from->end, .dst = end_of(b, to->ip), .icmp = true, .proto = PROTO_TCP};
+	reach_ports list = {0};
+	struct reach *r = add(b, "pod", from, to->name);
+	r->how = REACH_PING;
+	r->ip = to->ip;
+	r->why = reach_denied(b->a, b->c, &b->policies, &p);
+	r->want = r->why ? REACH_DROPPED : REACH_OPEN;
+	if (!to->host_network)
+		reach_ports_of(b->a, &b->d->ns.v[b->pod_ns[pod]], &list);
+	p.icmp = false;
+	vec_foreach (const struct reach_port, q, &list) {
+		p.proto = q->proto;
+		p.port = q->port;
+		r = add(b, "pod", from, port_text(b, to->name, q->port, q->proto));
+		r->how = q->proto == PROTO_UDP ? REACH_UDP : REACH_TCP;
+		r->name = q->proto == PROTO_UDP && q->is_dns
+				  ? "kube-dns.kube-system.svc." DNS_DOMAIN
+				  : NULL;
+		r->ip = to->ip;
+		r->port = q->port;
+		r->why = reach_denied(b->a, b->c, &b->policies, &p);
+		r->want = r->why ? REACH_DROPPED : REACH_OPEN;
+	}
+}
+
+/* The cluster's name server as a node's kube-proxy knows it, or NULL. */
+static const struct svc_plan *dns_service(const struct builder *b, int node)
+{
+	vec_foreach (const struct svc_plan, p, &b->plans[node].svcs)
+		if (p->svc->cluster_ip == b->c->dns_ip && p->port->port->proto == PROTO_UDP &&
+		    p->port->port->port == 53)
+			return p;
+	return NULL;
+}
+
+static void names(struct builder *b, const struct origin *from)
+{
+	const char *policy = from->end.pod ? from->end.pod->obj->spec.dns_policy : "None";
+	const struct svc_plan *dns = b->c->dns_ip ? dns_service(b, from->node) : NULL;
+	if (!dns || (policy && strncmp(policy, "ClusterFirst", 12) != 0))
+		return;
+	struct way w = cluster_way(b, from->node, dns);
+	vec_foreach (const struct csvc, s, &b->c->services) {
+		if (s->obj->type == SVC_EXTERNAL_NAME || s->obj->ipv6_only)
+			continue;
+		struct reach r = {.kind = "dns",
+				  .from = from->ns,
+				  .from_name = from->name,
+				  .how = REACH_NAME,
+				  .to = arena_printf(b->a, "%s.%s.svc." DNS_DOMAIN, s->name, s->ns),
+				  .ip = b->c->dns_ip,
+				  .port = 53};
+		r.name = r.to;
+		expect(b, &r, from, &w);
+		if (s->cluster_ip)
+			*vec_push(b->a, &r.answers) = s->cluster_ip;
+		vec_foreach (const struct cdnsaddr, ad, &s->dns)
+			*vec_push(b->a, &r.answers) = ad->ip;
+		*vec_push(b->a, &b->list->v) = r;
+	}
+}
+
+/* ---- all of it ---- */
+
+static void find_places(struct builder *b)
+{
+	b->pod_ns = arena_new_array(b->a, int, b->c->pods.n + 1);
+	b->node_ns = arena_new_array(b->a, int, b->c->nodes.n + 1);
+	for (int i = 0; i < (int)b->d->ns.n; i++) {
+		const struct dns *ns = &b->d->ns.v[i];
+		if (ns->kind == DNS_NODE)
+			b->node_ns[ns->node] = i;
+	}
+	for (size_t i = 0; i < b->c->pods.n; i++)
+		b->pod_ns[i] = b->node_ns[b->c->pods.v[i].node];
+	for (int i = 0; i < (int)b->d->ns.n; i++)
+		if (b->d->ns.v[i].kind == DNS_POD)
+			b->pod_ns[b->d->ns.v[i].pod] = i;
+}
+
+static void from_pods(struct builder *b)
+{
+	size_t n = b->c->pods.n, each = n * n > REACH_PAIRS_MAX ? REACH_PAIRS_MAX / n + 1 : n;
+	if (each < n)
+		b->list->note =
+			arena_printf(b->a, "of %zu pods each tried %zu of the others", n, each);
+	for (size_t i = 0; i < n; i++) {
+		struct origin from = pod_origin(b, i);
+		if (!from.end.ip || b->c->pods.v[i].node < 0)
+			continue;
+		for (size_t k = 1; k < each; k++) {
+			size_t to = (i + k * (n / each)) % n;
+			if (to != i && b->c->pods.v[to].ip)
+				pod_to_pod(b, &from, to);
+		}
+		cluster_ips(b, &from);
+		names(b, &from);
+	}
+}
+
+static void from_hosts(struct builder *b)
+{
+	for (int i = 0; i < (int)b->d->ns.n; i++) {
+		const struct dns *ns = &b->d->ns.v[i];
+		struct origin from = {.ns = i, .name = ns->name, .node = -1, .end = {.node = -1}};
+		if (ns->kind != DNS_HOST)
+			continue;
+		vec_foreach (const struct chost, h, &b->c->hosts)
+			if (strcmp(h->name, ns->name) == 0)
+				from.end.ip = h->ip;
+		for (int k = 0; k < (int)b->c->nodes.n; k++) {
+			node_ports(b, &from, k);
+			health_ports(b, &from, k);
+		}
+	}
+}
+
+void reach_build(struct arena *a, const struct desired *d, struct reach_list *ret)
+{
+	struct builder b = {.a = a, .d = d, .c = d->cluster, .list = ret};
+	*ret = (struct reach_list){0};
+	reach_policies(a, b.c, &b.policies);
+	b.plans = arena_new_array(a, struct proxy_plan, b.c->nodes.n + 1);
+	for (size_t i = 0; i < b.c->nodes.n; i++)
+		proxy_plan_build(a, b.c, (int)i, &b.plans[i]);
+	find_places(&b);
+	from_pods(&b);
+	from_hosts(&b);
+}
+
+/* ---- judging ---- */
+
+static const char *got_text(enum reach_got got, const char *text)
+{
+	switch (got) {
+	case GOT_NOTHING:
+		return text && *text ? text : "not tried";
+	case GOT_ANSWER:
+		return "answered";
+	case GOT_REFUSED:
+		return "refused";
+	case GOT_CLOSED:
+		return "closed without an answer";
+	case GOT_SILENCE:
+		return "no answer";
+	case GOT_WRONG:
+	case GOT_ERROR:
+		break;
+	}
+	return text;
+}
+
+static bool fits(enum reach_want want, enum reach_got got)
+{
+	bool refused = got == GOT_REFUSED || got == GOT_CLOSED;
+	switch (want) {
+	case REACH_OPEN:
+		return got == GOT_ANSWER;
+	case REACH_REFUSED:
+		return refused;
+	case REACH_DROPPED:
+		return got == GOT_SILENCE;
+	case REACH_CLOSED:
+		return refused || got == GOT_SILENCE;
+	case REACH_EITHER:
+		break;
+	}
+	return got == GOT_ANSWER || refused || got == GOT_SILENCE;
+}
+
+bool reach_judge(struct arena *a, const struct reach *r, enum reach_got got, const char *text,
+		 bool not_listening, const char **ret_text)
+{
+	const char *found = got_text(got, text);
+	if (fits(r->want, got)) {
+		*ret_text = r->why ? arena_printf(a, "%s: %s", found, r->why) : "";
+		return true;
+	}
+	if (r->want == REACH_OPEN && not_listening && fits(REACH_REFUSED, got)) {
+		*ret_text = arena_printf(a, "%s: " NO_LISTENER, found);
+		return true;
+	}
+	static const char *const wanted[] = {[REACH_OPEN] = "an answer",
+					     [REACH_REFUSED] = "to be refused",
+					     [REACH_DROPPED] = "to be dropped",
+					     [REACH_CLOSED] = "no answer",
+					     [REACH_EITHER] = "an answer or none"};
+	if (r->want == REACH_OPEN)
+		*ret_text = found;
+	else if (got == GOT_ANSWER)
+		*ret_text = arena_printf(a, "got through, though: %s", r->why);
+	else
+		*ret_text = arena_printf(a, "%s, but has %s: %s", found, wanted[r->want], r->why);
+	return false;
+}
