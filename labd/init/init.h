@@ -46,7 +46,8 @@ void progfile_write(struct progfile *f, const char *name, const char *data, size
 
 int agnhost_main(int argc, char **argv);
 
-/* --- relay*.c: kube-proxy in userspace mode (relay.h) ------------------------------------------
+/* --- relay*.c, health*.c: kube-proxy: health checks (health.h), in userspace mode the relay
+ * (relay.h)
  */
 
 int relay_main(int argc, char **argv);

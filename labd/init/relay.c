@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* relay: the configuration, the choice of an endpoint, the loop. See relay.h. */
+/* relay: kube-proxy's configuration file, the choice of an endpoint, the loop that serves relays
+ * and health checks (health.h). See relay.h. */
 #include "labd/init/relay.h"
 
 #include <arpa/inet.h>
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -16,12 +18,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "labd/init/health.h"
 #include "labd/init/init.h"
 
 #define DEFAULT_CONFIG "/run/kube-proxy.conf"
 #define MAX_SERVICES   16384
 #define MAX_STICKY     4096 /* clients of one service; the oldest gives way */
-#define TICK_MS	       100  /* how soon a timeout or a new configuration is seen */
+#define TICK_MS	       100  /* how soon a timeout is seen, where there can be one */
 
 static struct relay_service *services;
 static size_t n_services;
@@ -116,6 +119,8 @@ static bool parse_service(char *line, struct relay_service *s)
 	if (sscanf(line, "%7s %u %u%n", proto, &port, &s->affinity, &at) != 3 || port > 65535)
 		return false;
 	s->udp = strcmp(proto, "udp") == 0;
+	if (!s->udp && strcmp(proto, "tcp") != 0)
+		return false;
 	s->port = (uint16_t)port;
 	for (char *w = strtok_r(line + at, " \n", &save); w; w = strtok_r(NULL, " \n", &save)) {
 		struct sockaddr_in ep, *grown;
@@ -186,10 +191,11 @@ static void read_config(const char *path)
 	if (!f)
 		return;
 	relay_forget();
+	health_begin();
 	services = NULL;
 	for (n_services = 0; n_services < MAX_SERVICES && getline(&line, &cap, f) > 0;) {
 		struct relay_service s, *grown;
-		if (!parse_service(line, &s))
+		if (health_line(line) || !parse_service(line, &s))
 			continue;
 		grown = realloc(services, (n_services + 1) * sizeof(s));
 		if (!grown)
@@ -202,6 +208,7 @@ static void read_config(const char *path)
 	}
 	free(line);
 	fclose(f);
+	health_end();
 	for (size_t i = 0; i < n_old; i++) {
 		if (old[i].fd >= 0)
 			close(old[i].fd);
@@ -223,20 +230,40 @@ static bool changed(const char *path, struct stat *last)
 	return !same;
 }
 
+/* Told when the configuration, or anything beside it, is written; -1: not told. */
+static int watch(const char *path)
+{
+	char dir[256];
+	const char *slash = strrchr(path, '/');
+	int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	snprintf(dir, sizeof(dir), "%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
+	if (fd >= 0 && inotify_add_watch(fd, dir, IN_CLOSE_WRITE | IN_MOVED_TO) < 0) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
 /* Loop ----------------------------------------------------------------------------------------- */
 
-static void serve(struct pollfd **room)
+static void serve(struct pollfd **room, int watching)
 {
-	size_t n = n_services;
-	struct pollfd *p = realloc(*room, (n + relay_count() + 1) * sizeof(*p));
+	char events[4096];
+	size_t n = n_services, healths = health_count();
+	struct pollfd *p = realloc(*room, (n + relay_count() + healths + 1) * sizeof(*p));
 	if (!p)
 		return;
 	*room = p;
+	p[0] = (struct pollfd){.fd = watching, .events = POLLIN};
+	p += 1 + health_poll(p + 1);
 	for (size_t i = 0; i < n; i++)
 		p[i] = (struct pollfd){.fd = services[i].fd, .events = POLLIN};
 	size_t conns = relay_poll(p + n);
-	if (poll(p, n + conns, TICK_MS) < 0)
+	if (poll(*room, 1 + healths + n + conns, n || conns || watching < 0 ? TICK_MS : -1) < 0)
 		return;
+	if ((*room)->revents && read(watching, events, sizeof(events)) < 0 && errno != EAGAIN)
+		return;
+	health_work(*room + 1, healths);
 	relay_work(p + n, conns);
 	for (size_t i = 0; i < n; i++) {
 		if (!p[i].revents)
@@ -263,9 +290,10 @@ int relay_main(int argc, char **argv)
 		files.rlim_cur = files.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &files);
 	}
+	int watching = watch(path);
 	for (;;) {
 		if (changed(path, &last))
 			read_config(path);
-		serve(&room);
+		serve(&room, watching);
 	}
 }

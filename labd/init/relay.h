@@ -11,7 +11,7 @@
  *socket is closed after 250 ms of silence.
  *
  * The configuration (argv[1] or /run/kube-proxy.conf, read again when it changes) has a line for
- *each service port: tcp|udp PORT AFFINITY-SECONDS IP:PORT...
+ *each service port: tcp|udp PORT AFFINITY-SECONDS IP:PORT..., and others for health.h.
  */
 #ifndef INIT_RELAY_H
 #define INIT_RELAY_H

@@ -159,6 +159,8 @@ static void end(struct run *x, struct slot *s)
 		res->got = answer_of(x, s);
 	else if (strcmp(outcome, "refused") == 0)
 		res->got = GOT_REFUSED;
+	else if (s->probe.error == ECONNRESET) /* by a relay that had nobody to hand it to */
+		res->got = GOT_CLOSED;
 	else if (strcmp(outcome, "timeout") == 0)
 		res->got = GOT_SILENCE;
 	else

@@ -178,7 +178,8 @@ static struct recording *new_dns(const struct run *x)
 {
 	const struct cluster *c = x->lab->cluster;
 	bool pod = x->lab->desired->ns.v[x->from.dns].kind == DNS_POD;
-	if (!x->o->dns || !x->to.dns_name || !pod || !c->dns_ip)
+	/* A name that only the DNS knows is asked for in any case. */
+	if ((!x->o->dns && x->to.ip) || !x->to.dns_name || !pod || !c->dns_ip)
 		return NULL;
 	struct recording *r = x->r, *d = recording_new(r->arena);
 	d->tool = r->tool;

@@ -7,6 +7,7 @@
 
 #include "lib/plan/desired_build.h"
 #include "lib/plan/proxy.h"
+#include "lib/plan/proxy_health.h"
 #include "lib/plan/proxy_ipvs.h"
 #include "lib/plan/proxy_plan.h"
 #include "lib/plan/proxy_userspace.h"
@@ -34,24 +35,35 @@ static void ipvs_node(struct dbuild *b, int ns, const struct cnode *n)
 	add_rules(b, ns, "kube-proxy", s.rules);
 }
 
-/* The rules, and the process that listens behind them (labd/init/relay.h has the file's form). */
-static void userspace_node(struct dbuild *b, int ns, const struct cnode *n)
+/* What the relay listens on and hands on to (labd/init/relay.h has the file's form). */
+static void userspace_node(struct dbuild *b, int ns, const struct cnode *n, struct strbuf *conf)
 {
-	_strbuf_ struct strbuf conf = STRBUF_INIT;
 	struct proxy_plan plan;
 	relays all;
 	proxy_plan_build(b->a, b->c, n->index, &plan);
 	proxy_relays(b->a, &plan, &all);
 	vec_foreach (struct relay, r, &all) {
 		const struct service *o = r->p->svc->obj;
-		strbuf_addf(&conf, "%s %u %u", r->p->proto, r->port,
+		strbuf_addf(conf, "%s %u %u", r->p->proto, r->port,
 			    o->affinity_client_ip ? o->affinity_seconds : 0);
 		vec_foreach (const struct cendpoint *, ep, &r->p->eps.cluster)
-			strbuf_addf(&conf, " %s:%u", IP4((*ep)->ip), (*ep)->port);
-		strbuf_addc(&conf, '\n');
+			strbuf_addf(conf, " %s:%u", IP4((*ep)->ip), (*ep)->port);
+		strbuf_addc(conf, '\n');
 	}
-	add_file(b, ns, RELAY_CONF, arena_strdup(b->a, strbuf_str(&conf)));
 	add_rules(b, ns, "kube-proxy", proxy_userspace_rules(b->a, &plan, &all));
+}
+
+/* The process itself: what answers health checks, and in userspace mode the relay. */
+static void process(struct dbuild *b, int ns, const struct cnode *n, struct strbuf *conf)
+{
+	svc_healths healths;
+	proxy_health(b->a, b->c, n->index, &healths);
+	strbuf_addf(conf, "version %s\nmode %s\n", kube_version_str(b->c->kubernetes),
+		    proxy_mode_str(b->c->proxy.mode));
+	vec_foreach (const struct svc_health, h, &healths)
+		strbuf_addf(conf, "health %u %u %s %s\n", h->port, h->local, h->svc->ns,
+			    h->svc->name);
+	add_file(b, ns, RELAY_CONF, arena_strdup(b->a, strbuf_str(conf)));
 	struct dproc *p = vec_push(b->a, &b->d->ns.v[ns].procs);
 	*p = (struct dproc){.name = "kube-proxy", .image = "kube-proxy", .restart = true};
 	/* It finds the file by itself and reads it again: a program that is given a file is started
@@ -62,7 +74,7 @@ static void userspace_node(struct dbuild *b, int ns, const struct cnode *n)
 void proxy_node(struct dbuild *b, const struct cnode *n)
 {
 	int ns = b->first_node + n->index;
-	_strbuf_ struct strbuf text = STRBUF_INIT;
+	_strbuf_ struct strbuf text = STRBUF_INIT, conf = STRBUF_INIT;
 	if (proxy_route_localnet(b->c, n->index))
 		add_sysctl(b, ns, "net.ipv4.conf.all.route_localnet", "1", false, false);
 	switch (b->c->proxy.mode) {
@@ -78,7 +90,8 @@ void proxy_node(struct dbuild *b, const struct cnode *n)
 		ipvs_node(b, ns, n);
 		break;
 	case PROXY_USERSPACE:
-		userspace_node(b, ns, n);
+		userspace_node(b, ns, n, &conf);
 		break;
 	}
+	process(b, ns, n, &conf);
 }

@@ -122,12 +122,24 @@ static void files(const struct printer *p, int i, bool etc_too)
 	}
 }
 
+/* Nobody can start that from a shell. */
+static void kube_proxy(const struct printer *p, int i)
+{
+	const struct dns *ns = &p->d->ns.v[i];
+	bool relays = p->d->cluster->proxy.mode == PROXY_USERSPACE;
+
+	if (wants(p, SECTION_KUBE_PROXY))
+		strbuf_addf(p->out, "# %s: here kube-proxy itself would listen%s (10256, 10249).\n",
+			    ns->name,
+			    relays ? " and relay, and answer health checks"
+				   : " and answer health checks");
+}
+
 static void procs(const struct printer *p, int i)
 {
 	vec_foreach (struct dproc, r, &p->d->ns.v[i].procs)
 		if (strcmp(r->image, "kube-proxy") == 0)
-			strbuf_adds(p->out, "# Here kube-proxy itself would listen and relay; see "
-					    "/run/kube-proxy.conf.\n");
+			kube_proxy(p, i);
 		else if (wants(p, strcmp(r->image, "kube-dns") == 0 ? SECTION_DNS : SECTION_PODS))
 			shell_proc(p, i, r);
 }

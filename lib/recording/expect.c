@@ -16,6 +16,8 @@ struct check {
 	const struct recording *r;
 	size_t step;	      /* where the search for the next device goes on */
 	const char *last_dev; /* the device line before, or NULL */
+	size_t walked;	      /* the same for chains: so many reasons are behind us */
+	const char *last_chain;
 };
 
 static bool forward(const struct check *c, const struct rec_step *s)
@@ -49,23 +51,38 @@ static const char *instead(const struct check *c, const char *none, const struct
 
 /* ---- the words ---- */
 
+static bool is_walk(const struct rec_reason *y)
+{
+	return (streq(y->key, "rule") || streq(y->key, "policy") || streq(y->key, "no-more")) &&
+	       y->args.n >= 2;
+}
+
 static const char *chain(struct check *c, const char *name)
 {
+	size_t at = 0;
+	bool before = false;
 	vec_foreach (const struct rec_step, s, &c->r->steps)
 		vec_foreach (const struct rec_reason, y, &s->why) {
-			bool walk = forward(c, s) && !s->outer;
-			walk &= streq(y->key, "rule") || streq(y->key, "policy") ||
-				streq(y->key, "no-more");
-			if (walk && y->args.n >= 2 && streq(y->args.v[1], name))
+			at++;
+			if (!forward(c, s) || s->outer || !is_walk(y) || !streq(y->args.v[1], name))
+				continue;
+			if (at > c->walked) {
+				c->walked = at;
+				c->last_chain = name;
 				return NULL;
+			}
+			before = true;
 		}
+	if (before)
+		return arena_printf(c->a, "passed before %s, not after it", c->last_chain);
 	return "no rule of this chain was passed";
 }
 
 static bool at_device(const struct rec_step *s)
 {
 	return s->ifindex > 0 &&
-	       (s->kind == REC_DEV_TX || s->kind == REC_DEV_RX || s->kind == REC_BRIDGE);
+	       (s->kind == REC_DEV_TX || s->kind == REC_DEV_RX || s->kind == REC_BRIDGE ||
+		s->kind == REC_ENCAP || s->kind == REC_DECAP);
 }
 
 static bool is_device(const struct check *c, const struct rec_step *s, const char *name)
@@ -80,20 +97,22 @@ static bool is_device(const struct check *c, const struct rec_step *s, const cha
 static const char *device(struct check *c, const char *name)
 {
 	struct seen seen = {.n = 0};
+	bool before = false;
 	for (size_t i = 0; i < c->r->steps.n; i++) {
 		const struct rec_step *s = &c->r->steps.v[i];
 		if (!at_device(s) || !forward(c, s))
 			continue;
 		bool it = is_device(c, s, name);
-		if (it && i < c->step)
-			return arena_printf(c->a, "seen before %s, not after it", c->last_dev);
-		if (it) {
+		if (it && i >= c->step) {
 			c->step = i + 1;
 			c->last_dev = name;
 			return NULL;
 		}
+		before |= it;
 		add_seen(&seen, if_name(c->r, s->ns, s->ifindex));
 	}
+	if (before)
+		return arena_printf(c->a, "seen before %s, not after it", c->last_dev);
 	return instead(c, "seen at no device", &seen);
 }
 
@@ -134,10 +153,91 @@ static const char *snat(struct check *c, const char *want)
 	return translated(c, want, false);
 }
 
+static const char *client(struct check *c, const char *want)
+{
+	const char *last = NULL;
+	vec_foreach (const struct rec_step, s, &c->r->steps)
+		if (s->has_after && forward(c, s) && !s->outer && at_device(s))
+			last = arena_printf(c->a, "%s", IP4(s->after.inner.src));
+	if (streq(last, want))
+		return NULL;
+	return last ? arena_printf(c->a, "it came from %s", last) : "seen at no device";
+}
+
+/* ---- what was looked up, and devices ---- */
+
+/* Splits "NODE REST": does the namespace begin so? *rest is what stands behind. */
+static bool in_place(const struct check *c, int ns, const char *want, char end, const char **rest)
+{
+	size_t n = strcspn(want, end == '/' ? "/" : " ");
+	*rest = want + n + (want[n] == end);
+	return n > 0 && want[n] == end && strncmp(ns_name(c->r, ns), want, n) == 0;
+}
+
+static bool begins(const char *text, const char *with)
+{
+	size_t n = strlen(with);
+	return text && strncmp(text, with, n) == 0 && (!text[n] || text[n] == ' ');
+}
+
+/* key: "route." "neigh." "fdb.": the group of the reasons that may hold the text. */
+static const char *looked_up(struct check *c, const char *want, const char *key)
+{
+	struct seen seen = {.n = 0};
+	const char *rest;
+	vec_foreach (const struct rec_step, s, &c->r->steps)
+		vec_foreach (const struct rec_reason, y, &s->why) {
+			if (!forward(c, s) || !y->key || strncmp(y->key, key, strlen(key)) != 0 ||
+			    !in_place(c, s->ns, want, ' ', &rest))
+				continue;
+			if (begins(y->text, rest))
+				return NULL;
+			add_seen(&seen, y->text ? y->text : y->key);
+		}
+	return instead(c, "nothing was looked up there", &seen);
+}
+
+static const char *route(struct check *c, const char *want)
+{
+	return looked_up(c, want, "route.");
+}
+
+static const char *neigh(struct check *c, const char *want)
+{
+	return looked_up(c, want, "neigh.");
+}
+
+static const char *fdb(struct check *c, const char *want)
+{
+	return looked_up(c, want, "fdb.");
+}
+
+static const char *mtu(struct check *c, const char *want)
+{
+	const char *rest, *why = "there is no such device";
+	for (size_t i = 0; i < c->r->ns.n; i++)
+		vec_foreach (const struct rec_if, d, &c->r->ns.v[i].ifs) {
+			size_t n = strlen(d->name);
+			if (!in_place(c, (int)i, want, '/', &rest) || strncmp(rest, d->name, n) ||
+			    rest[n] != ' ')
+				continue;
+			if (d->mtu == strtoul(rest + n + 1, NULL, 10))
+				return NULL;
+			why = arena_printf(c->a, "it is %u", d->mtu);
+		}
+	return why;
+}
+
+/* ---- tunnels ---- */
+
 static const char *tunnel_word(struct check *c, const struct rec_hdr *h, const char *what)
 {
 	if (streq(what, "outer"))
 		return arena_printf(c->a, "%s>%s", IP4(h->outer.src), IP4(h->outer.dst));
+	if (streq(what, "inner"))
+		return arena_printf(c->a, "%s>%s", IP4(h->inner.src), IP4(h->inner.dst));
+	if (streq(what, "outer-port"))
+		return h->encap_proto == 17 ? arena_printf(c->a, "%u", h->outer.dport) : NULL;
 	if (streq(what, "protocol"))
 		return arena_printf(c->a, "%u", h->encap_proto);
 	return h->encap_proto == 17 ? arena_printf(c->a, "%u", h->vni) : NULL;
@@ -163,6 +263,16 @@ static const char *outer(struct check *c, const char *want)
 	return tunnel(c, want, "outer");
 }
 
+static const char *inner(struct check *c, const char *want)
+{
+	return tunnel(c, want, "inner");
+}
+
+static const char *outer_port(struct check *c, const char *want)
+{
+	return tunnel(c, want, "outer-port");
+}
+
 static const char *vni(struct check *c, const char *want)
 {
 	return tunnel(c, want, "vni");
@@ -186,8 +296,11 @@ static const char *result(struct check *c, const char *want)
 static const struct {
 	const char *word;
 	const char *(*check)(struct check *c, const char *want);
-} words[] = {{"chain", chain}, {"device", device}, {"dnat", dnat},	   {"snat", snat},
-	     {"outer", outer}, {"vni", vni},	   {"protocol", protocol}, {"result", result}};
+} words[] = {{"chain", chain}, {"device", device},     {"dnat", dnat},
+	     {"snat", snat},   {"client", client},     {"route", route},
+	     {"neigh", neigh}, {"fdb", fdb},	       {"mtu", mtu},
+	     {"outer", outer}, {"inner", inner},       {"outer-port", outer_port},
+	     {"vni", vni},     {"protocol", protocol}, {"result", result}};
 
 static const char *check_line(struct check *c, const char *line)
 {
@@ -196,8 +309,8 @@ static const char *check_line(struct check *c, const char *line)
 	for (size_t i = 0; *want && i < ARRAY_SIZE(words); i++)
 		if (strlen(words[i].word) == n && strncmp(line, words[i].word, n) == 0)
 			return words[i].check(c, want);
-	return "not understood: a line is chain, device, dnat, snat, outer, vni, protocol or "
-	       "result, and a value";
+	return "not understood: a line is chain, device, dnat, snat, client, route, neigh, fdb, "
+	       "mtu, outer, inner, outer-port, vni, protocol or result, and a value";
 }
 
 bool expect_lines(struct arena *a, const struct recording *r, const rec_strs *lines, expecteds *ret)

@@ -71,7 +71,18 @@ static void test_met(void **state)
 	assert_null(LAST("protocol 4"));
 	assert_null(LAST("result delivered"));
 	assert_null(LAST("device tunl0", "device ens192", "device node02/ens192",
-			 "device caliae3c1d6879e"));
+			 "device node02/tunl0", "device caliae3c1d6879e"));
+	assert_null(LAST("chain KUBE-SERVICES", "chain KUBE-SVC-UOXPL5GMPXS4446O",
+			 "chain KUBE-SEP-FALJWON3ZI76YI6S"));
+	assert_null(LAST("route node01 10.244.140.64/26 via 100.100.137.202 dev tunl0"));
+	assert_null(LAST("route busybox3 default via 169.254.1.1 dev eth0"));
+	assert_null(LAST("inner 10.244.196.131>10.244.140.66"));
+	assert_null(LAST("client 10.244.196.131"));
+	assert_null(LAST("mtu node01/tunl0 1480"));
+	r = load(*state, "nodeport-cross");
+	assert_null(LAST("neigh node01 10.244.2.0 dev flannel.1 lladdr"));
+	assert_null(LAST("outer-port 8472"));
+	assert_null(LAST("client 10.244.1.0"));
 }
 
 static void test_not_met(void **state)
@@ -88,6 +99,17 @@ static void test_not_met(void **state)
 	assert_why(LAST("result dropped"), "delivered");
 	assert_why(LAST("device flannel.1"), "seen:");
 	assert_why(LAST("device node01/caliae3c1d6879e"), "seen:");
+	assert_why(LAST("route node01 10.244.140.64/26 via 100.100.137.200"),
+		   "seen: 10.244.140.64/26 via 100.100.137.202");
+	assert_why(LAST("route node01 10.244.140.6"), "seen:"); /* no half word */
+	assert_why(LAST("route node03 default"), "nothing was looked up there");
+	assert_why(LAST("neigh node01 10.0.0.1"), "");
+	assert_why(LAST("fdb node01 a"), "nothing was looked up there");
+	assert_why(LAST("inner 10.244.140.66>10.244.196.131"), "seen:");
+	assert_why(LAST("outer-port 8472"), "no tunnel");
+	assert_why(LAST("client 10.244.196.128"), "it came from 10.244.196.131");
+	assert_why(LAST("mtu node01/tunl0 1500"), "it is 1480");
+	assert_why(LAST("mtu node01/tunl1 1480"), "no such device");
 }
 
 static void test_order(void **state)
@@ -95,6 +117,8 @@ static void test_order(void **state)
 	struct recording *r = load(*state, "calico-clusterip-cross");
 	assert_why(LAST("device caliae3c1d6879e", "device tunl0"),
 		   "seen before caliae3c1d6879e, not after it");
+	assert_why(LAST("chain KUBE-SEP-FALJWON3ZI76YI6S", "chain KUBE-SVC-UOXPL5GMPXS4446O"),
+		   "passed before KUBE-SEP-FALJWON3ZI76YI6S, not after it");
 }
 
 static void test_delivery_is_implied(void **state)
@@ -114,6 +138,8 @@ static void test_nonsense(void **state)
 	assert_why(LAST("dnatt 10.0.0.1"), "not understood");
 	assert_why(LAST("dnat"), "not understood");
 	assert_why(LAST("dnat "), "not understood");
+	assert_why(LAST("route node01"), "nothing was looked up");
+	assert_why(LAST("mtu node01"), "no such device");
 	assert_why(LAST(""), "not understood");
 }
 
