@@ -48,6 +48,16 @@ static void add(struct arena *a, reach_ports *list, enum proto proto, long port,
 		*vec_push(a, list) = (struct reach_port){proto, (uint16_t)port, is_dns};
 }
 
+/* "80/tcp", as the stand-in for an image that is not on this machine has them. */
+static void stand_in(struct arena *a, const struct dproc *p, reach_ports *list)
+{
+	for (size_t i = 2; i < p->argv.n; i++) {
+		char *end;
+		long port = strtol(p->argv.v[i], &end, 10);
+		add(a, list, strcmp(end, "/udp") == 0 ? PROTO_UDP : PROTO_TCP, port, false);
+	}
+}
+
 /* False: nobody knows this program. */
 static bool of_program(struct arena *a, const struct dproc *p, reach_ports *list)
 {
@@ -66,6 +76,8 @@ static bool of_program(struct arena *a, const struct dproc *p, reach_ports *list
 			add(a, list, PROTO_TCP, port, false);
 		if (is_set(p, "--udp", false))
 			add(a, list, PROTO_UDP, port, false);
+	} else if (strcmp(argv0, "agnhost") == 0 && has_word(p, "stand-in")) {
+		stand_in(a, p, list);
 	} else {
 		return strcmp(argv0, "sleep") == 0 ||
 		       (strcmp(argv0, "agnhost") == 0 && (p->argv.n < 2 || has_word(p, "pause")));

@@ -25,7 +25,10 @@
 	    "ports: [{name: http, containerPort: 8080}]")                                          \
 	POD("near", "default", "node2", "image: busybox")                                          \
 	POD("far", "default", "node1", "image: busybox")                                           \
-	POD("odd", "default", "node1", "image: x, command: [nc, -l]")
+	POD("odd", "default", "node1", "image: x, command: [nc, -l]")                              \
+	POD("app", "default", "node1",                                                             \
+	    "image: example.com/team/app, ports: [{containerPort: 70}, {containerPort: 71, "       \
+	    "protocol: UDP}]")
 
 #define SERVICE(name, spec)                                                                        \
 	"---\napiVersion: v1\nkind: Service\nmetadata: {name: " name "}\nspec: {" spec "}\n"
@@ -92,6 +95,9 @@ static void test_services(void **state)
 	const struct reach *head = find(&p, &l, "dns", "far", "head.default.svc.cluster.local");
 	assert_int_equal(head->answers.n, 1);
 	assert_int_equal(head->answers.v[0], plan_pod(&p, "web")->ip);
+	/* A stand-in for an image that is not here listens on its container's ports. */
+	check(&p, &l, "pod far app:70", REACH_OPEN, NULL);
+	check(&p, &l, "pod far app:71/udp", REACH_OPEN, NULL);
 	/* Nothing is tried from a pod to itself. */
 	assert_null(find(&p, &l, "pod", "web", "web"));
 }
