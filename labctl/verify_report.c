@@ -225,8 +225,8 @@ int verify_junit(const struct verify *v, const char *path, struct err *err)
 	strbuf_adds(&b,
 		    "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"labctl verify ");
 	xml_text(v->lab, &b);
-	strbuf_addf(&b, "\" tests=\"%zu\" failures=\"%zu\" time=\"%.3f\">\n", v->checks.n,
-		    verify_failed(v), v->seconds);
+	strbuf_addf(&b, "\" tests=\"%zu\" time=\"%.3f\" failures=\"%zu\">\n", v->checks.n,
+		    v->seconds, verify_failed(v));
 	vec_foreach (const struct check, c, &v->checks)
 		add_case(v, c, &b);
 	strbuf_adds(&b, "</testsuite>\n");

@@ -123,7 +123,8 @@ void calico_set_members(struct arena *a, const struct cluster *c, const struct f
 	_arena_ struct arena *scratch = arena_new();
 
 	vec_foreach (struct cpod, p, &c->pods) {
-		if (!is_endpoint(p) || (set->peer && !calico_peer_means(scratch, c, set->peer, set->ns, p)))
+		if (!is_endpoint(p) ||
+		    (set->peer && !calico_peer_means(scratch, c, set->peer, set->ns, p)))
 			continue;
 		if (set->port_name)
 			add_ports(a, set, p, ret);
