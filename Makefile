@@ -119,7 +119,12 @@ check-long: deps-test
 	@BUILD=$(BUILD) KILL_EVERY=1 KILL_FROM=1 tests/run
 
 .PHONY: tests
-tests: $(TESTS) $(BUILD)/tests/transcript
+tests: $(TESTS) $(BUILD)/tests/transcript $(BUILD)/tests/escape
+# Put into nodes and pods, so static.
+$(BUILD)/tests/escape: $(BUILD)/obj/tests/lib/escape.o
+	@mkdir -p $(@D)
+	@$(if $(V),,echo '  LINK  $@')
+	$(Q)$(CC) -static $(LDFLAGS) -o $@ $<
 $(BUILD)/tests/transcript: $(BUILD)/obj/tests/lib/transcript.o $(BUILD)/libtest.a
 	@mkdir -p $(@D)
 	@$(if $(V),,echo '  LINK  $@')

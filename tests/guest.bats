@@ -2,6 +2,7 @@
 
 bats_require_minimum_version 1.5.0
 load lib/common.bash
+load lib/escape.bash
 
 setup_file() {
 	command -v linux.uml >/dev/null || return 0
@@ -102,6 +103,18 @@ transcript() {
 	has 'no lab is running|guest'
 	run labctl up calico-ipip --engine guest
 	[ "$status" = 0 ]
+}
+
+@test "root in a pod or node of a guest escapes neither into the guest nor out of it" {
+	sleep 600 3>&- &
+	victim=$!
+	echo secret >"$TEST_DIR/secret"
+	put_escape labctl
+	all_refused labctl "$TEST_DIR/secret" $victim
+	kill $victim # it was alive
+	sleep 0.1
+	run labctl exec busybox3 -- wget -qO- http://nginx-deployment
+	has 'nginx'
 }
 
 @test "an ordinary user gets a guest without asking where this kernel lacks ipip, and it leaves nothing" {

@@ -17,6 +17,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -127,6 +128,10 @@ int proc_setup(const char *shared, struct err *err)
 	proc_g.count = 0;
 	/* A pipe's reader (PID 1) may end under us. */
 	signal(SIGPIPE, SIG_IGN);
+	/* A child on its way into a pod has our memory until it execs, and root in there sees it:
+	 * with the pod's capabilities already it could be traced, and we be changed through it. */
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		return err_sys(err, errno, "PR_SET_DUMPABLE");
 	_strbuf_ struct strbuf applets = STRBUF_INIT;
 	list_applets(&applets);
 	r = rootfs_template(shared, init, strbuf_str(&applets), &proc_g.mnt, &proc_g.init, err);

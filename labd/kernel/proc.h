@@ -39,7 +39,8 @@ struct proc_env {
  * mount point, in no view but its own, and where small marks and the lock of xtables are kept) and
  * open the labd-init program: $LABD_INIT, or beside the running program, or one directory above, or
  * in
- * ../lib/labd. Makes the process ignore SIGPIPE. From here on all of proc needs the process to be
+ * ../lib/labd. Makes the process ignore SIGPIPE, and not dumpable, for all its children too: nobody
+ * in a lab may trace one that is on its way there. From here on all of proc needs the process to be
  * single-threaded. */
 int proc_setup(const char *shared, struct err *err);
 

@@ -48,7 +48,7 @@ static int open_end(const struct nsproc *p, int fd, int flags, struct err *err)
 {
 	char path[40];
 	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)p->pid, fd);
-	int r = open(path, flags | O_NONBLOCK | O_CLOEXEC);
+	int r = open(path, flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	return r < 0 ? err_sys(err, errno, "reaching process %d", (int)p->pid) : r;
 }
 

@@ -71,6 +71,7 @@ static const int not_permitted[] = {
 	SYS_clock_adjtime,
 	SYS_adjtimex,
 	SYS_lookup_dcookie,
+	SYS_syslog,
 #ifdef SYS_iopl
 	SYS_iopl,
 	SYS_ioperm,

@@ -1,0 +1,201 @@
+# Root in a node and in a pod against the machine: every attempt is refused, and what did not happen is looked at from outside.
+# The attempts are those of tests/lib/escape.c; guest.bats makes them in a guest, too. docs/SECURITY.md says what they stand for.
+
+bats_require_minimum_version 1.5.0
+load lib/common.bash
+load lib/escape.bash
+
+setup_file() {
+	[ "$(id -u)" = 0 ] || return 0
+	own_engine
+	labctl up flannel-vxlan >&2
+	labctl up flannel-vxlan --name other >&2
+	put_escape labctl -l flannel-vxlan
+	# what is to be got at: a file, a process, a socket and a link of the machine
+	mkdir -m 755 "$TEST_DIR/machine"
+	echo secret >"$TEST_DIR/machine/file"
+	sleep 600 3>&- &
+	echo $! >"$TEST_DIR/victim"
+	ip link add labd-escape type bridge
+	state >"$TEST_DIR/state"
+	sha256sum "$BUILD"/labd "$BUILD"/labd-init "$BUILD"/labctl >"$TEST_DIR/programs"
+}
+
+teardown_file() {
+	[ -n "${TEST_DIR:-}" ] || return 0
+	kill "$(cat "$TEST_DIR/victim")" || true
+	ip link delete labd-escape || true
+	end_engine
+}
+
+setup() {
+	need_root
+}
+
+# What of the machine an attempt could have changed.
+state() {
+	sysctl -a 2>/dev/null | grep -E '^(kernel|vm|fs)\.' | grep -vE 'random|free_|inode|dentry|file-nr|ns_last_pid|cad_pid|usermodehelper|nr_pdflush|sched_|aio-nr'
+	cat /proc/sys/net/netfilter/nf_conntrack_max /proc/sys/net/core/netdev_max_backlog 2>/dev/null || true
+	cut -d' ' -f1 /proc/modules 2>/dev/null || true
+	sed -E 's/^[0-9]+ [0-9]+ //; s/ (shared|master|propagate_from):[0-9]+//g' /proc/self/mountinfo | grep -v netns | sort
+	cat /proc/swaps /proc/keys 2>/dev/null | grep escaped || true
+	uname -n
+}
+
+# refused NAME [ARG]: the attempt, from a pod and from a node; then the machine is as it was.
+refused() {
+	local place
+	for place in busybox3 node/node01; do
+		run labctl -l flannel-vxlan exec "$place" -- /tmp/escape "$@"
+		hasnt 'NOT REFUSED'
+		[ "$status" = 0 ]
+		has '^refused'
+	done
+	state | diff "$TEST_DIR/state" -
+	kill -0 "$(cat "$TEST_DIR/victim")"
+	[ ! -e /escaped ] && [ ! -e /usr/escaped ] && [ ! -e /etc/escaped ]
+}
+
+@test "the machine's files: by name, through /proc, out of a chroot, by handle" {
+	refused files "$TEST_DIR/machine/file"
+	run labctl -l flannel-vxlan exec busybox3 -- cat /etc/shadow "$TEST_DIR/machine/file"
+	hasnt 'secret|root:'
+}
+
+@test "its programs and settings files are read-only" {
+	before=$(stat -c '%a %s %Y' /usr/bin/env)
+	refused readonly
+	[ "$(stat -c '%a %s %Y' /usr/bin/env)" = "$before" ]
+}
+
+@test "mounts: new ones, writable ones, uncovering what is covered" {
+	refused mounts
+}
+
+@test "devices: the disk by a node of one's own, memory, the kernel's log" {
+	refused devices "$(mountpoint -d / | tail -1)"
+}
+
+@test "its processes are not seen, signalled, traced or read" {
+	refused processes "$(cat "$TEST_DIR/victim")"
+}
+
+@test "kill -1 kills those inside; the lab and the machine live" {
+	labctl -l flannel-vxlan exec busybox3 -- /tmp/escape kill-all || true # it dies of it
+	kill -0 "$(cat "$TEST_DIR/victim")"
+	run labctl -l flannel-vxlan exec busybox3 -- wget -qO- http://nginx-deployment
+	has 'Welcome to nginx'
+	run labctl ls
+	has '^flannel-vxlan +host +running '
+}
+
+@test "namespaces: joining by /proc/PID/ns, making new ones" {
+	refused namespaces
+	[ "$(uname -n)" != escaped ]
+}
+
+@test "no descriptor leads out" {
+	for place in busybox3 node/node01; do
+		run labctl -l flannel-vxlan exec "$place" -- /tmp/escape descriptors
+		hasnt 'NOT REFUSED'
+		[ "$status" = 0 ]
+	done
+}
+
+@test "labd on its way in cannot be seen or traced" {
+	labctl -l flannel-vxlan exec busybox3 -- /tmp/escape watch 2 >"$TEST_DIR/watch" &
+	watcher=$!
+	for _ in $(seq 100); do
+		grep -q watching "$TEST_DIR/watch" && break
+		sleep 0.02
+	done
+	while kill -0 $watcher 2>/dev/null; do
+		labctl -l flannel-vxlan exec busybox3 -- true || true
+	done
+	run cat "$TEST_DIR/watch"
+	hasnt 'NOT REFUSED'
+	has '^looked [1-9][0-9]+ times'
+}
+
+@test "labd-init and labd are not overwritten" {
+	refused own-program
+	sha256sum --quiet -c "$TEST_DIR/programs"
+	run labctl -l other exec busybox3 -- /opt/labd/bin/agnhost --help
+	hasnt 'not found|format error'
+}
+
+@test "settings of the kernel outside the namespace: sysctl, sysrq, sysfs" {
+	refused settings
+}
+
+@test "system calls that reach the kernel itself: modules, kexec, reboot, bpf, perf, swap, clocks" {
+	refused calls
+	[ "$(date +%Y)" -gt 2000 ]
+}
+
+@test "keyrings of the machine's root" {
+	refused keys
+}
+
+@test "sockets: labd's own, the machine's, abstract ones" {
+	"$BUILD/tests/escape" listen labd-escape >"$TEST_DIR/listen" 3>&- &
+	listener=$!
+	for _ in $(seq 100); do
+		grep -q listening "$TEST_DIR/listen" && break
+		sleep 0.02
+	done
+	run "$BUILD/tests/escape" sockets labd-escape
+	has 'NOT REFUSED: an abstract socket' # from the machine it can be reached
+	refused sockets labd-escape
+	kill $listener
+}
+
+@test "network namespaces that can be named from a node are its lab's" {
+	run labctl -l flannel-vxlan exec node/node01 -- /tmp/escape netnsids
+	hasnt 'labd-escape'
+	run labctl -l flannel-vxlan exec node/node01 -- ip link set cni0 netns "$(cat "$TEST_DIR/victim")"
+	[ "$status" != 0 ]
+	ip link show labd-escape >/dev/null
+	! ip link show cni0 2>/dev/null
+}
+
+@test "another lab with the same addresses: neither its processes nor its packets" {
+	labctl -l other exec busybox3 -- sh -c 'sleep 4242 & echo started'
+	run labctl -l flannel-vxlan exec node/node01 -- ps -eo args
+	hasnt 'sleep 4242'
+	before=$(labctl -l other exec busybox3 -- cat /sys/class/net/eth0/statistics/rx_packets)
+	labctl -l flannel-vxlan exec busybox1 -- ping -c 3 -i 0.2 -q "$(labctl -l flannel-vxlan get pod -o json | jq -r '.items[] | select(.metadata.name | startswith("busybox3-")).status.podIP')" >/dev/null
+	after=$(labctl -l other exec busybox3 -- cat /sys/class/net/eth0/statistics/rx_packets)
+	[ $((after - before)) -le 3 ] # neighbour discovery of its own, not three pings and answers
+	labctl -l flannel-vxlan exec node/node01 -- iptables -t nat -N ESCAPED
+	run labctl -l other exec node/node01 -- iptables -t nat -S ESCAPED
+	[ "$status" != 0 ]
+}
+
+@test "setuid programs give nothing, and there is nothing but the listed capabilities" {
+	run labctl -l flannel-vxlan exec busybox3 -- cat /proc/self/status
+	has '^NoNewPrivs:.1$'
+	has '^CapBnd:.00000000a00425fb$' # what container runtimes give by default, without MKNOD
+	has '^CapEff:.00000000a00425fb$'
+	has '^Seccomp:.2$'
+	run labctl -l flannel-vxlan exec node/node01 -- cat /proc/self/status
+	has '^CapBnd:.00000000a00435fb$' # and NET_ADMIN
+}
+
+@test "the same in the user engine" {
+	setpriv --reuid=64322 --regid=64322 --clear-groups unshare -Urnpm --fork test -x "$BUILD/labctl" || skip "no user namespaces"
+	mkdir -p "$TEST_DIR/user"
+	chmod 755 "$TEST_DIR"
+	chown 64322:64322 "$TEST_DIR/user"
+	as_user() {
+		setpriv --reuid=64322 --regid=64322 --clear-groups env -i PATH="$PATH" LABD_LABS="$LABD_LABS" \
+			XDG_RUNTIME_DIR="$TEST_DIR/user" labctl "$@"
+	}
+	as_user up flannel-vxlan --engine user
+	put_escape as_user
+	all_refused as_user "$TEST_DIR/machine/file" "$(cat "$TEST_DIR/victim")"
+	as_user engine stop
+	state | diff "$TEST_DIR/state" -
+	kill -0 "$(cat "$TEST_DIR/victim")"
+	sha256sum --quiet -c "$TEST_DIR/programs"
+}
