@@ -123,6 +123,7 @@ void client_tell_fault(const json_t *message)
 }
 
 static volatile sig_atomic_t interrupted;
+static int told; /* how many of them the user was answered */
 
 static void on_signal(int sig)
 {
@@ -142,7 +143,7 @@ static void signals_hold(struct signals *s)
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
-	interrupted = 0;
+	interrupted = told = 0;
 	sigprocmask(SIG_BLOCK, &set, &s->old_mask);
 	sigaction(SIGINT, &sa, &s->old_int);
 	sigaction(SIGTERM, &sa, &s->old_term);
@@ -159,7 +160,6 @@ static void signals_release(struct signals *s)
 static int wait_message(struct wire *w, const struct call *c, const sigset_t *mask, struct err *err)
 {
 	struct timespec ts = {.tv_sec = c->timeout_s};
-	int told = 0;
 	while (!wire_pending(w)) {
 		if (interrupted > told && told++ == 0) {
 			fprintf(stderr,
@@ -238,6 +238,11 @@ int client_call(enum engine_kind k, const struct call *c, json_t **result, struc
 	if (c->cancellable)
 		signals_release(&s);
 	return r < 0 ? r : 0;
+}
+
+bool client_interrupted(void)
+{
+	return interrupted > 0;
 }
 
 bool client_answers(enum engine_kind k)

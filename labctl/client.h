@@ -41,6 +41,9 @@ void client_tell_fault(const json_t *message);
 /* Connect, call, wait for the result (a new reference). */
 int client_call(enum engine_kind k, const struct call *c, json_t **result, struct err *err);
 
+/* Was the last cancellable call interrupted, whatever came of it? */
+bool client_interrupted(void);
+
 /* Does it answer? */
 bool client_answers(enum engine_kind k);
 /* The process that listens for it on this machine (a guest knows only its own ids); 0: none. */

@@ -17,6 +17,7 @@
 #include "lib/base/strbuf.h"
 #include "lib/view/kube.h"
 #include "lib/view/obj.h"
+#include "lib/yaml/yaml.h"
 
 static const char bash_script[] =
 	"# completion of labctl for bash\n"
@@ -160,6 +161,33 @@ static void offer_flows(const struct opts *o, const char *cur)
 	json_decref(labs);
 }
 
+/* Flows of a shipped lab. */
+static void offer_shipped_flows(const char *name, const char *path, void *arg)
+{
+	struct yaml_files *f = yaml_files_new();
+	size_t i, k;
+	json_t *d, *flow;
+	yaml_files_add(f, path, NULL);
+	json_array_foreach ((json_t *)yaml_files_docs(f), i, d)
+		if (strcmp(obj_str(d, "kind", ""), "Lab") == 0)
+			json_array_foreach ((json_t *)obj_at(d, "spec.flows"), k, flow)
+				offer("", obj_str(flow, "name", ""), arg);
+	yaml_files_free(f);
+}
+
+/* A flow, then labs that are up, those that could be, and files. */
+static void offer_compare(const struct opts *o, const char *cur)
+{
+	if (!o->n_args) {
+		offer_flows(o, cur);
+		path_labs(offer_shipped_flows, (void *)cur);
+		return;
+	}
+	puts(":files");
+	offer_running(cur);
+	path_labs(offer_shipped, (void *)cur);
+}
+
 static void offer_kinds(const struct opts *o, const char *cur)
 {
 	size_t n, slash = strcspn(cur, "/");
@@ -197,6 +225,9 @@ static void offer_operand(const struct opts *o, const char *cur)
 		break;
 	case OPERAND_FLOW:
 		offer_flows(o, cur);
+		break;
+	case OPERAND_COMPARE:
+		offer_compare(o, cur);
 		break;
 	case OPERAND_WORDS:
 		offer_choices(v->args, cur);

@@ -313,3 +313,13 @@ int engine_pick(const char *want, const struct desired *d, enum engine_kind *ret
 	       : *ret == ENGINE_USER ? try_start(ENGINE_USER, d, err)
 				     : use_guest(err);
 }
+
+int engine_wanted(const char *flag, const char **ret, struct err *err)
+{
+	const char *env = getenv("LABCTL_ENGINE");
+	*ret = flag ? flag : env && *env ? env : "auto";
+	if (flag || !strcmp(*ret, "auto") || !strcmp(*ret, engine_name(engine_kind_of(*ret))))
+		return 0;
+	return err_setc(err, EINVAL, ERR_USAGE,
+			"LABCTL_ENGINE=%s: it is one of auto, host, user, guest", *ret);
+}

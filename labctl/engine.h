@@ -20,6 +20,10 @@ struct engine_start {
 /* Start labd and wait until it answers. One that answers already is success. */
 int engine_start(const struct engine_start *s, struct err *err);
 
+/* Which engine the user wants: the flag's word (NULL: not given), else LABCTL_ENGINE, else "auto".
+ */
+int engine_wanted(const char *flag, const char **ret, struct err *err);
+
 /*
  * The engine for a lab to be built, started if need be. want: "auto" or an engine's
  * name. When auto takes the guest, one line on stderr says why. ERR_UNSUPPORTED or ERR_DENIED when

@@ -90,8 +90,7 @@ static int read_json(const char *path, json_t **ret, struct err *err)
 	return err_set(err, EINVAL, "%s:%d:%d: %s", path, fault.line, fault.column, fault.text);
 }
 
-static int read_recording(const char *path, struct arena *a, struct recording **ret,
-			  struct err *err)
+int trace_read(const char *path, struct arena *a, struct recording **ret, struct err *err)
 {
 	json_t *json = NULL;
 	int r = read_json(path, &json, err);
@@ -236,9 +235,9 @@ static int diff(const struct opts *o, struct err *err)
 	if (o->n_args != 2)
 		r = err_setc(err, EINVAL, ERR_USAGE, "--diff wants two recordings: A.json B.json");
 	if (r == 0)
-		r = read_recording(o->args[0], a, &x, err);
+		r = trace_read(o->args[0], a, &x, err);
 	if (r == 0)
-		r = read_recording(o->args[1], a, &y, err);
+		r = trace_read(o->args[1], a, &y, err);
 	if (r == 0) {
 		bool differ = recording_diff(x, y, &out);
 		fputs(strbuf_str(&out), stdout);

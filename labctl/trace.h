@@ -19,6 +19,8 @@ int trace_step(const struct recording *r, const struct trace_style *style, struc
 /* The call `trace` with freeze (args' reference is stolen): where the packet stands goes to
  * standard error, keys or lines of standard input let it go on. *result is a new reference. */
 int trace_freeze(enum engine_kind k, json_t *args, json_t **result, struct err *err);
+/* A recording from a file; memory is the arena's. */
+int trace_read(const char *path, struct arena *a, struct recording **ret, struct err *err);
 /* The running lab that the command line means, as `ls` describes it; a new reference. */
 int trace_find_lab(const struct opts *o, json_t **ret, struct err *err);
 

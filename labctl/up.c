@@ -218,28 +218,14 @@ static int send_up(const struct opts *o, const struct labfile *f, enum engine_ki
 	return r;
 }
 
-static const char *wanted_engine(const struct opts *o, struct err *err)
-{
-	const char *env = getenv("LABCTL_ENGINE");
-	if (o->val[FLAG_ENGINE])
-		return o->val[FLAG_ENGINE];
-	if (!env || !*env)
-		return "auto";
-	if (!strcmp(env, "auto") || !strcmp(env, engine_name(engine_kind_of(env))))
-		return env;
-	err_setc(err, EINVAL, ERR_USAGE, "LABCTL_ENGINE=%s: it is one of auto, host, user, guest",
-		 env);
-	return NULL;
-}
-
 int verb_up(const struct opts *o, struct err *err)
 {
 	struct labfile f;
 	struct cluster_opts opts = {.name = o->val[FLAG_NAME]};
-	const char *want = wanted_engine(o, err);
-	if (!want)
-		return err->code;
-	int r = labfile_load(&f, o->args, o->n_args, &opts, err);
+	const char *want;
+	int r = engine_wanted(o->val[FLAG_ENGINE], &want, err);
+	if (r == 0)
+		r = labfile_load(&f, o->args, o->n_args, &opts, err);
 	if (r < 0)
 		return r;
 	if (!f.cluster->is_lab) {

@@ -194,6 +194,19 @@ static const struct flag verify_flags[] = {
 static const char *const verify_examples[] = {
 	"labctl verify", "labctl verify flannel-vxlan --junit verify.xml", NULL};
 
+static const struct flag compare_flags[] = {
+	OUTPUT_DATA,
+	{FLAG_TIMING, 0, "timing", "N", "N runs of each, for the times (20)"},
+	{FLAG_ENGINE, 0, "engine", "auto|host|user|guest", "where to bring up what is not running"},
+};
+static const char *const compare_examples[] = {
+	"labctl compare clusterip-cross-node flannel-vxlan calico-ipip",
+	"labctl compare clusterip-cross-node flannel-vxlan kube-proxy-ipvs kube-proxy-nftables",
+	"labctl flow clusterip-cross-node -o json --timing 20 > a.json",
+	"labctl compare clusterip-cross-node a.json b.json",
+	NULL,
+};
+
 static const struct flag doctor_flags[] = {OUTPUT_DATA};
 static const char *const doctor_examples[] = {"labctl doctor", NULL};
 
@@ -288,6 +301,12 @@ const struct verb verbs[] = {
 	 "port of every node, by real packets. What NetworkPolicies, traffic policies or missing\n"
 	 "endpoints forbid must not get through. Exit code 4 if a check failed.",
 	 FLAGS(verify_flags), verify_examples, OPERAND_RUNNING, 0, 1, false, false, verb_verify},
+	{"compare", NULL, "FLOW LAB...", "the same flow through several labs, side by side",
+	 "LAB is a running lab, a shipped one or a file (brought up, traced and taken down again,\n"
+	 "one after the other), or a recording (FILE.json, of labctl flow -o json). The table has\n"
+	 "devices, rules, headers, MTU and times; a star marks what differs.",
+	 FLAGS(compare_flags), compare_examples, OPERAND_COMPARE, 2, -1, false, false,
+	 verb_compare},
 	{"doctor", NULL, "", "what this machine can run, what is missing, how to get it", NULL,
 	 FLAGS(doctor_flags), doctor_examples, OPERAND_NONE, 0, 0, false, false, verb_doctor},
 	{"engine", NULL, "status|start|stop",

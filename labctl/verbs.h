@@ -66,6 +66,7 @@ enum operand {
 	OPERAND_KIND,	 /* KIND, then names of that kind; or KIND/NAME */
 	OPERAND_WHERE,	 /* pods, node/NAME, host/NAME */
 	OPERAND_FLOW,	 /* flows of the running lab */
+	OPERAND_COMPARE, /* a flow, then labs: running ones, shipped ones, files */
 	OPERAND_WORDS	 /* the words in `args`, parted by '|' */
 };
 
@@ -124,6 +125,7 @@ int verb_apply(const struct opts *o, struct err *err);
 int verb_delete(const struct opts *o, struct err *err);
 int verb_scale(const struct opts *o, struct err *err);
 int verb_diff(const struct opts *o, struct err *err);
+int verb_compare(const struct opts *o, struct err *err);
 int verb_verify(const struct opts *o, struct err *err);
 int verb_doctor(const struct opts *o, struct err *err);
 int verb_engine(const struct opts *o, struct err *err);

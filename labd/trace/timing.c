@@ -84,3 +84,69 @@ void timing_medians(struct recording *r, const struct timing_run *runs, size_t n
 		*vec_push(r->arena, &r->sights) = s;
 	}
 }
+
+/* ---- totals ----------------------------------------------------------------------------------
+ */
+
+#define TCP_SYN 0x02
+#define TCP_PSH 0x08
+#define TCP_ACK 0x10
+
+/* From the first sighting of a run to what is asked for; 0 when it was not seen. */
+struct totals {
+	uint64_t there, back, answer;
+};
+
+static struct totals totals_of(const struct recording *r, const struct timing_run *run)
+{
+	struct totals t = {0, 0, 0};
+	uint64_t start = run->sights.v[0].t;
+	vec_foreach (const struct rec_sight, s, &run->sights) {
+		struct key k = key_of(s, run->isn);
+		bool tcp = k.proto == 6, home = !s->tx && s->ns == r->probe.from_ns;
+		uint64_t took = s->t > start ? s->t - start : 1;
+		if (tcp && !k.back && (k.flags & (TCP_SYN | TCP_ACK)) == TCP_SYN)
+			t.there = took;
+		else if (tcp && home && (k.flags & TCP_SYN) && !t.back)
+			t.back = took;
+		else if (tcp && home && (k.flags & TCP_PSH) && !t.answer)
+			t.answer = took;
+		else if (!tcp && home)
+			t.back = took;
+	}
+	return t;
+}
+
+/* The value at p of 100; -1: there are none. */
+static int64_t percentile(uint64_t *v, size_t n, unsigned p)
+{
+	if (!n)
+		return -1;
+	qsort(v, n, sizeof(*v), by_number);
+	size_t i = n * p / 100;
+	return (int64_t)v[i < n ? i : n - 1];
+}
+
+void timing_totals(struct recording *r, const struct timing_run *runs, size_t n)
+{
+	uint64_t there[RUNS_MAX], back[RUNS_MAX], answer[RUNS_MAX];
+	size_t nt = 0, nb = 0, na = 0;
+	for (size_t i = 0; i < n && i < RUNS_MAX; i++) {
+		struct totals t = totals_of(r, &runs[i]);
+		if (!t.back)
+			continue;
+		back[nb++] = t.back;
+		if (t.there)
+			there[nt++] = t.there;
+		if (t.answer)
+			answer[na++] = t.answer;
+	}
+	r->timed = nb > 0;
+	r->timing = (struct rec_timing){.runs = (unsigned)nb,
+					.there = percentile(there, nt, 50),
+					.there_p90 = percentile(there, nt, 90),
+					.back = percentile(back, nb, 50),
+					.back_p90 = percentile(back, nb, 90),
+					.answer = percentile(answer, na, 50),
+					.answer_p90 = percentile(answer, na, 90)};
+}

@@ -18,4 +18,8 @@ struct timing_run {
  * the median over the runs of the time since their first. */
 void timing_medians(struct recording *r, const struct timing_run *runs, size_t n);
 
+/* r->timing from whole runs: how long the opening packet, the answer to it, and the server's first
+ * bytes took. Runs that saw no answer are not counted. */
+void timing_totals(struct recording *r, const struct timing_run *runs, size_t n);
+
 #endif

@@ -500,6 +500,7 @@ static int time_all(struct run *x, struct err *err)
 		if (runs[i].sights.n)
 			runs[good++] = runs[i];
 	timing_medians(x->r, runs, good);
+	timing_totals(x->r, runs, good);
 	return r;
 }
 

@@ -213,6 +213,14 @@ struct rec_perf {
 	uint64_t skb;
 };
 
+/* Of the timing runs: the median and the 90th percentile, in ns; -1 unknown. */
+struct rec_timing {
+	unsigned runs;		    /* that were usable */
+	int64_t there, there_p90;   /* TCP: from the SYN's sending to its last sighting */
+	int64_t back, back_p90;	    /* to the first answer (SYN-ACK, reply) at the client */
+	int64_t answer, answer_p90; /* TCP: to the first bytes that the server said */
+};
+
 struct rec_probe {
 	const char *lab, *from, *to; /* as the user wrote them, resolved below */
 	int from_ns;
@@ -337,6 +345,8 @@ struct recording {
 	vec_of(struct rec_perf) perfs;
 	uint64_t lost_frames,
 		lost_messages; /* > 0: every view says that the recording is incomplete */
+	bool timed;	       /* timing runs were made */
+	struct rec_timing timing;
 	rec_strs missing; /* what this kernel could not give ("no rule trace in node01: ...") */
 	/* made by recording_reduce() */
 	vec_of(struct rec_flight) flights;

@@ -179,26 +179,31 @@ SHAPE(shape_flight, S, F(S, reply), F(S, attempt), REQ(S, title), OBJ(S, hdr, sh
 SHAPE(shape_verdict, S, REQ(S, result), F(S, cause), INDEX(S, ns), F(S, device), F(S, rule),
       REQ(S, text), ENUM(S, how, rec_how_names), REQ(S, key), STRS(S, args), F(S, incomplete));
 #undef S
+#define S struct rec_timing
+SHAPE(shape_timing, S, F(S, runs), F(S, there), F(S, there_p90), F(S, back), F(S, back_p90),
+      F(S, answer), F(S, answer_p90));
+#undef S
 #define S struct recording
-const struct shape shape_recording = {sizeof(S),
-				      (const struct shape_field[]){F(S, tool),
-								   F(S, kernel),
-								   F(S, engine),
-								   F(S, created),
-								   OBJ(S, probe, shape_probe),
-								   LIST(S, ns, shape_ns),
-								   LIST(S, names, shape_name),
-								   RAWLIST(S, sights, shape_sight),
-								   RAWLIST(S, matches, shape_match),
-								   RAWLIST(S, cts, shape_ct),
-								   RAWLIST(S, ipvs, shape_ipvs),
-								   RAWLIST(S, asks, shape_ask),
-								   RAWLIST(S, perfs, shape_perf),
-								   F(S, lost_frames),
-								   F(S, lost_messages),
-								   STRS(S, missing),
-								   LIST(S, flights, shape_flight),
-								   LIST(S, steps, shape_step),
-								   OBJ(S, verdict, shape_verdict),
-								   END}};
+const struct shape shape_recording = {
+	sizeof(S), (const struct shape_field[]){F(S, tool),
+						F(S, kernel),
+						F(S, engine),
+						F(S, created),
+						OBJ(S, probe, shape_probe),
+						LIST(S, ns, shape_ns),
+						LIST(S, names, shape_name),
+						RAWLIST(S, sights, shape_sight),
+						RAWLIST(S, matches, shape_match),
+						RAWLIST(S, cts, shape_ct),
+						RAWLIST(S, ipvs, shape_ipvs),
+						RAWLIST(S, asks, shape_ask),
+						RAWLIST(S, perfs, shape_perf),
+						F(S, lost_frames),
+						F(S, lost_messages),
+						STRS(S, missing),
+						OBJ_IF(S, timing, shape_timing, timed),
+						LIST(S, flights, shape_flight),
+						LIST(S, steps, shape_step),
+						OBJ(S, verdict, shape_verdict),
+						END}};
 #undef S
