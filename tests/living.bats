@@ -243,6 +243,26 @@ as_it_should_be() {
 	as_it_should_be
 }
 
+@test "the two counters of kube-proxy 1.31+ count, where the kernel has nfacct; else no rule names them" {
+	up
+	port=$(labctl get svc/web -o json | jq -r '.spec.ports[0].nodePort')
+	counted() { labctl exec node/n1 -- iptables-save -c | sed -n "s/^\[\([0-9]*\):.*--dport $port .*localhost_nps_accepted_pkts .*/\1/p"; }
+	if ! labctl doctor | grep -q '^ *ok *nfacct '; then
+		run labctl exec node/n1 -- iptables-save
+		hasnt nfacct
+		return
+	fi
+	[ "$(counted)" = 0 ]
+	labctl exec node/n1 -- curl -sf -m 2 "http://127.0.0.1:$port/hostname"
+	labctl exec node/n1 -- curl -sf -m 2 "http://192.0.2.11:$port/hostname"
+	[ "$(counted)" = 1 ]
+	run labctl exec node/n1 -- iptables-save -t filter
+	has '^-A KUBE-FORWARD -m conntrack --ctstate INVALID -m nfacct --nfacct-name  ct_state_invalid_dropped_pkts -j DROP$'
+	as_it_should_be
+	run labctl plan "$TEST_DIR/lab.yaml"
+	hasnt nfacct
+}
+
 @test "faults are shown in the file that was applied, and nothing is changed" {
 	up
 	cat >"$TEST_DIR/bad.yaml" <<-'Y'

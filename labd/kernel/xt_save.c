@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "labd/kernel/nfacct.h"
 #include "labd/kernel/nlbatch.h"
 #include "labd/kernel/proc_priv.h"
 #include "labd/kernel/xt.h"
@@ -33,6 +34,8 @@ int xt_expected(const struct dns *ns, enum ipt_backend backend, const char *lock
 {
 	_close_ int netns = scratch_netns(err);
 	int r = netns < 0 ? netns : xt_ipsets(netns, ns, err);
+	if (r >= 0)
+		r = nfacct_make(netns, ns, err);
 	if (r >= 0)
 		r = xt_rules(netns, ns, backend, lockdir, err);
 	return r < 0 ? r : xt_save(netns, backend, out, err);

@@ -10,6 +10,7 @@
 #include "labd/kernel/net.h"
 #include "labd/kernel/net_announce.h"
 #include "labd/kernel/net_remove.h"
+#include "labd/kernel/nfacct.h"
 #include "labd/kernel/nft.h"
 #include "labd/kernel/xt.h"
 #include "labd/kernel/xt_save.h"
@@ -242,6 +243,8 @@ static int add_all(struct carry *c, struct err *err)
 			r = net_layer3(&x, i, i + 1, err);
 			if (r == 0)
 				r = net_sysctls(&x, i, i + 1, false, err);
+			if (r == 0)
+				r = nfacct_make(c->site->netns[i], &plan(c)->ns.v[i], err);
 			if (r == 0)
 				r = xt_ipsets(c->site->netns[i], &plan(c)->ns.v[i], err);
 		} else if (!delta_empty(&c->delta[i])) {

@@ -362,6 +362,7 @@ static int prepare(struct change *c, const char *name, struct err *err)
 	if (r < 0)
 		return r;
 	site_init(&c->s, c->e, name);
+	c->s.lab.nfacct = c->old.nfacct;
 	json_t *given = json_object_get(c->old.meta, "documents");
 	c->meta = json_copy(c->old.meta);
 	c->docs = docs_unfold(given);

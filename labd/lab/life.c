@@ -11,6 +11,7 @@
 
 #include "labd/kernel/ipvs.h"
 #include "labd/kernel/net.h"
+#include "labd/kernel/nfacct.h"
 #include "labd/kernel/nft.h"
 #include "labd/kernel/probe.h"
 #include "labd/kernel/proc.h"
@@ -98,6 +99,8 @@ static int make_rules(struct build *b, struct err *err)
 			r = xt_ipsets(b->s.netns[i], &d->ns.v[i], err);
 	if (r == 0)
 		r = crash_point("ipsets", err);
+	for (int i = 0; r == 0 && i < (int)d->ns.n; i++)
+		r = nfacct_make(b->s.netns[i], &d->ns.v[i], err);
 	for (int i = 0; r == 0 && i < (int)d->ns.n; i++)
 		r = ipvs_load(b->s.netns[i], &d->ns.v[i], err);
 	for (int i = 0; r == 0 && i < (int)d->ns.n; i++)
@@ -254,10 +257,10 @@ static int compare(const struct engine *e, const struct lab_up *u, struct err *e
 
 static int create(struct build *b, struct err *err)
 {
-	json_t *meta = json_pack("{s:s, s:I, s:s, s:s, s:O}", "name", b->u->name, "created",
+	json_t *meta = json_pack("{s:s, s:I, s:s, s:s, s:b, s:O}", "name", b->u->name, "created",
 				 (json_int_t)time(NULL), "source", b->u->source, "backend",
 				 store_backend(b->s.e, &b->s.lab) == IPT_NFT ? "nft" : "legacy",
-				 "documents", b->u->documents);
+				 "nfacct", b->s.lab.nfacct, "documents", b->u->documents);
 	if (!meta)
 		return err_sys(err, ENOMEM, "lab \"%s\"", b->u->name);
 	int r = store_create(b->s.e, b->u->name, meta, err);
@@ -281,6 +284,7 @@ int lab_up(const struct engine *e, const struct lab_up *u, bool *ret_already, st
 		return compare(e, u, err);
 	}
 	b.s.lab.arena = arena_new();
+	b.s.lab.nfacct = e->probe->nfacct;
 	r = store_derive(u->name, u->documents, &b.s.lab, err);
 	if (r == 0)
 		r = probe_suits(e->probe, b.s.lab.desired, err);

@@ -109,8 +109,9 @@ int store_derive_faults(const char *name, json_t *docs, struct stored *s, struct
 	s->objects = objects_bind(s->arena, docs, NULL, faults);
 	objects_check(s->objects, faults);
 	if (!faults->total)
-		s->cluster = cluster_build(s->arena, s->objects,
-					   &(struct cluster_opts){.name = name}, faults);
+		s->cluster = cluster_build(
+			s->arena, s->objects,
+			&(struct cluster_opts){.name = name, .nfacct = s->nfacct}, faults);
 	if (faults->total) {
 		const struct fault *f = &faults->list.v[0];
 		err_setc(err, EINVAL, ERR_USAGE, "%s%s%s%s%s", f->object, f->object[0] ? ": " : "",
@@ -146,6 +147,7 @@ static int load_file(const struct engine *e, const char *name, const char *file,
 	ret->meta = json_load_file(path, 0, &je);
 	if (!ret->meta)
 		return err_set(err, EIO, "%s: %s", path, je.text);
+	ret->nfacct = json_is_true(json_object_get(ret->meta, "nfacct"));
 	ret->created = (time_t)json_integer_value(json_object_get(ret->meta, "created"));
 	ret->arena = arena_new();
 	r = store_derive(name, json_object_get(ret->meta, "documents"), ret, err);

@@ -35,6 +35,7 @@ struct stored {
 	char name[64];
 	char dir[256];
 	json_t *meta; /* lab.json; owned */
+	bool nfacct;  /* its kernel could count by name when the lab was made */
 	int lock;     /* descriptor holding the lock, or -1 */
 	struct arena *arena;
 	struct objects *objects; /* bound from meta.documents */

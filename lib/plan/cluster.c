@@ -157,6 +157,7 @@ struct cluster *cluster_build(struct arena *a, const struct objects *o,
 	c->iptables = o->lab.iptables;
 	c->routing = o->lab.routing;
 	c->docker_look = c->kubernetes <= KUBE_1_23;
+	c->nfacct = opts && opts->nfacct;
 
 	decide_proxy(&b, opts);
 	decide_networks(&b);

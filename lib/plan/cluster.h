@@ -121,12 +121,14 @@ struct cluster {
 	vec_of(struct block) blocks;
 	unsigned pod_mtu; /* by CNI and underlay */
 	bool docker_look; /* 1.20, 1.23: docker0, link-netnsid N */
+	bool nfacct;	  /* kube-proxy 1.31+ finds a kernel that can make its two counters */
 };
 
 struct cluster_opts {
 	const char *name;		  /* --name, or NULL */
 	const enum kube_version *version; /* --kubernetes, or NULL */
 	const enum proxy_mode *mode;	  /* --proxy-mode, or NULL */
+	bool nfacct;			  /* the kernel can count by name (nfacct) */
 };
 
 /* Decide. Faults that only show now (a pool that is full, a node port range used up) are added to

@@ -154,6 +154,7 @@ struct dns {
 	vec_of(struct dfdb) fdbs;
 	vec_of(struct dsysctl) sysctls;
 	vec_of(struct dipset) ipsets;
+	strs counters; /* names for nfacct, which rules match on */
 	vec_of(struct drules) rules;
 	vec_of(struct dfile) files;
 	vec_of(struct dproc) procs;

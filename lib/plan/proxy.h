@@ -15,6 +15,12 @@
  * order of svcport; a service's rules in kube-proxy's order. */
 void proxy_iptables(const struct cluster *c, int node, struct strbuf *out);
 
+/* The counters (nfacct) that must be there before the rules; kube-proxy 1.31+ makes both, used or
+ * not. None where cluster.nfacct is not set. */
+#define PROXY_COUNTER_INVALID	"ct_state_invalid_dropped_pkts"
+#define PROXY_COUNTER_LOCALHOST "localhost_nps_accepted_pkts"
+void proxy_counters(const struct cluster *c, struct arena *a, strs *ret);
+
 /* nftables mode: what `nft -f` takes: table ip kube-proxy, made anew in one transaction.
  * Layouts 1.32 and 1.36 (dataplane D). Elements are sorted, services in order of svcport. Where
  * pods are told by their bridge, 1.32 matches its index: the device must exist when this is loaded.

@@ -81,6 +81,7 @@ void proxy_node(struct dbuild *b, const struct cnode *n)
 	case PROXY_IPTABLES:
 		proxy_iptables(b->c, n->index, &text);
 		add_rules(b, ns, "kube-proxy", arena_strdup(b->a, strbuf_str(&text)));
+		proxy_counters(b->c, b->a, &b->d->ns.v[ns].counters);
 		break;
 	case PROXY_NFTABLES:
 		proxy_nftables(b->c, n->index, &text);

@@ -23,6 +23,7 @@ struct layout {
 	bool bridged;  /* up to 1.21: external IPs tell bridged traffic apart (physdev) */
 	bool two_established; /* up to 1.22: one rule each for a pod as source and destination */
 	bool needs_addr;      /* up to 1.22: a service whose node port has no address ends there */
+	bool counters;	      /* 1.31: two counters by nfacct, where the kernel has it */
 };
 
 /* A match on where a packet comes from, or "": iptables-save has it at two places of a rule. */
@@ -40,6 +41,7 @@ struct emit {
 	struct xchain *services, *nodeports;
 	struct from pods, not_pods;
 	bool knows_pods;
+	bool counters; /* of the layout, and the kernel can */
 };
 
 /* Write what one service port adds. */

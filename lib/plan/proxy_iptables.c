@@ -32,6 +32,7 @@ static const struct layout layout_1_32 = {
 	.health = true,
 	.firewall = true,
 	.ep_names = true,
+	.counters = true,
 };
 
 static const struct layout *const layouts[] = {
@@ -104,7 +105,8 @@ static void emit_forward(struct emit *e)
 	struct xchain *c = xtable_chain(&e->filter, "KUBE-FORWARD", "");
 	unsigned mark = e->plan->mark;
 	if (e->plan->drop_invalid)
-		xrule(c, "-m conntrack --ctstate INVALID -j DROP");
+		xrule(c, "-m conntrack --ctstate INVALID %s-j DROP",
+		      e->counters ? "-m nfacct --nfacct-name  " PROXY_COUNTER_INVALID " " : "");
 	xrule(c,
 	      "-m comment --comment \"kubernetes forwarding rules\" -m mark --mark 0x%x/0x%x "
 	      "-j ACCEPT",
@@ -209,6 +211,7 @@ void proxy_iptables(const struct cluster *c, int node, struct strbuf *out)
 		.mangle = {.arena = a, .name = "mangle"},
 		.nat = {.arena = a, .name = "nat"},
 	};
+	e.counters = e.layout->counters && c->nfacct;
 	tell_pods(&e);
 	emit_filter(&e);
 	xtable_chain(&e.mangle, "KUBE-PROXY-CANARY", "");
@@ -219,4 +222,12 @@ void proxy_iptables(const struct cluster *c, int node, struct strbuf *out)
 	xtable_print(&e.filter, out);
 	xtable_print(&e.mangle, out);
 	xtable_print(&e.nat, out);
+}
+
+void proxy_counters(const struct cluster *c, struct arena *a, strs *ret)
+{
+	if (!layouts[c->kubernetes]->counters || !c->nfacct || c->proxy.mode != PROXY_IPTABLES)
+		return;
+	*vec_push(a, ret) = PROXY_COUNTER_INVALID;
+	*vec_push(a, ret) = PROXY_COUNTER_LOCALHOST;
 }

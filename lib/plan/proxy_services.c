@@ -143,6 +143,13 @@ static void emit_node_port(struct emit *e, const struct svc_chains *s)
 	else if (!e->layout->ext)
 		rule_node_port(e->layout->svc_masq ? s->svc : e->nodeports, p, "",
 			       "KUBE-MARK-MASQ");
+	/* Counts who still uses node ports on 127.0.0.1; the rule after it is never reached then.
+	 */
+	if (e->counters && e->plan->localhost_ports)
+		xrule(e->nodeports,
+		      "-d 127.0.0.0/8 -p %s -m comment --comment \"%s\" -m %s --dport %u "
+		      "-m nfacct --nfacct-name  " PROXY_COUNTER_LOCALHOST " -j %s",
+		      p->proto, p->id, p->proto, p->port->node_port, s->entry);
 	rule_node_port(e->nodeports, p, "", s->entry);
 }
 

@@ -22,6 +22,7 @@ struct lab {
 	struct yaml_files *files;
 	struct objects *objects;
 	struct cluster *cluster;
+	bool nfacct;	    /* set before planning: the kernel can count by name */
 	struct strbuf text; /* the plan of the node */
 };
 
@@ -41,7 +42,7 @@ static inline void lab_plan_mode(struct lab *l, enum kube_version version, enum 
 				 const char *node)
 {
 	struct faults faults = {.arena = l->arena};
-	const struct cluster_opts opts = {.version = &version, .mode = &mode};
+	const struct cluster_opts opts = {.version = &version, .mode = &mode, .nfacct = l->nfacct};
 	assert_int_equal(yaml_files_faults(l->files), 0);
 	l->objects = objects_bind(l->arena, yaml_files_docs(l->files), yaml_to_json, &faults);
 	if (!faults.total)
