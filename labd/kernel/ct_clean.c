@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "labd/kernel/nlbatch.h"
+#include "labd/kernel/nlread.h"
 #include "lib/base/cleanup.h"
 
 #define TABLE	    "/proc/thread-self/net/nf_conntrack"
@@ -43,25 +44,15 @@ struct tuple {
 
 static void read_tuple(const struct nlattr *nest, struct tuple *t)
 {
-	const struct nlattr *group, *at;
-	*t = (struct tuple){0};
-	mnl_attr_for_each_nested (group, nest) {
-		mnl_attr_for_each_nested (at, group) {
-			bool ip = mnl_attr_get_type(group) == CTA_TUPLE_IP;
-			uint16_t type = mnl_attr_get_type(at);
-			size_t len = mnl_attr_get_payload_len(at);
-			if (ip && type == CTA_IP_V4_SRC && len == 4)
-				t->src = ntohl(mnl_attr_get_u32(at));
-			else if (ip && type == CTA_IP_V4_DST && len == 4)
-				t->dst = ntohl(mnl_attr_get_u32(at));
-			else if (!ip && type == CTA_PROTO_NUM && len == 1)
-				t->proto = mnl_attr_get_u8(at);
-			else if (!ip && type == CTA_PROTO_SRC_PORT && len == 2)
-				t->sport = ntohs(mnl_attr_get_u16(at));
-			else if (!ip && type == CTA_PROTO_DST_PORT && len == 2)
-				t->dport = ntohs(mnl_attr_get_u16(at));
-		}
-	}
+	struct nlattrs groups, ip, proto;
+	nlread_by_type(nlread_nest(nest), &groups);
+	nlread_by_type(nlread_nest(groups.v[CTA_TUPLE_IP]), &ip);
+	nlread_by_type(nlread_nest(groups.v[CTA_TUPLE_PROTO]), &proto);
+	*t = (struct tuple){.src = nlread_be32(ip.v[CTA_IP_V4_SRC]),
+			    .dst = nlread_be32(ip.v[CTA_IP_V4_DST]),
+			    .sport = nlread_be16(proto.v[CTA_PROTO_SRC_PORT]),
+			    .dport = nlread_be16(proto.v[CTA_PROTO_DST_PORT]),
+			    .proto = nlread_u8(proto.v[CTA_PROTO_NUM])};
 }
 
 static bool is_stale(const struct ct_stale *s, const struct tuple *orig, const struct tuple *reply)
@@ -118,40 +109,30 @@ static bool worth_a_dump(const struct clean *c)
 
 static void keep_attr(struct entry *s, const struct nlattr *a)
 {
-	size_t len = MNL_ALIGN(a->nla_len);
-	if (!a->nla_len || s->len + len > sizeof(s->attrs))
+	size_t len = a ? MNL_ALIGN(a->nla_len) : 0;
+	if (!len || s->len + len > sizeof(s->attrs))
 		return;
 	memcpy(s->attrs + s->len, a, a->nla_len);
 	s->len += len;
 }
 
-static int see_entry(const struct nlmsghdr *h, void *arg)
+static void see_entry(const struct nlmsghdr *h, struct clean *c)
 {
-	struct clean *c = arg;
-	const struct nlattr *a, *orig = NULL, *reply = NULL, *zone = NULL, *id = NULL;
+	struct nlattrs at;
 	struct tuple o, r;
-	mnl_attr_for_each (a, h, sizeof(struct nfgenmsg)) {
-		uint16_t type = mnl_attr_get_type(a);
-		orig = type == CTA_TUPLE_ORIG ? a : orig;
-		reply = type == CTA_TUPLE_REPLY ? a : reply;
-		zone = type == CTA_ZONE ? a : zone;
-		id = type == CTA_ID ? a : id;
-	}
-	if (!orig || !reply)
-		return MNL_CB_OK;
-	read_tuple(orig, &o);
-	read_tuple(reply, &r);
+	nlread_by_type(nlread_attrs(h, sizeof(struct nfgenmsg)), &at);
+	if (!at.v[CTA_TUPLE_ORIG] || !at.v[CTA_TUPLE_REPLY])
+		return;
+	read_tuple(at.v[CTA_TUPLE_ORIG], &o);
+	read_tuple(at.v[CTA_TUPLE_REPLY], &r);
 	if (o.proto != IPPROTO_UDP || c->found.n >= MAX_ENTRIES)
-		return MNL_CB_OK;
+		return;
 	if (!any_stale(c, &o, &r))
-		return MNL_CB_OK;
+		return;
 	struct entry *s = vec_push(c->a, &c->found);
-	keep_attr(s, orig);
-	if (zone)
-		keep_attr(s, zone);
-	if (id)
-		keep_attr(s, id);
-	return MNL_CB_OK;
+	keep_attr(s, at.v[CTA_TUPLE_ORIG]);
+	keep_attr(s, at.v[CTA_ZONE]);
+	keep_attr(s, at.v[CTA_ID]);
 }
 
 static struct nlmsghdr *message(char *buf, uint16_t type, uint16_t flags, uint32_t seq)
@@ -166,21 +147,39 @@ static struct nlmsghdr *message(char *buf, uint16_t type, uint16_t flags, uint32
 	return h;
 }
 
-/* Send one message and hear it out; see may be NULL. */
-static int talk(struct mnl_socket *sk, struct nlmsghdr *h, char *buf, mnl_cb_t see, void *arg)
+/* 1: more is to come. */
+static int hear(const char *buf, ssize_t n, uint32_t seq, struct clean *c)
 {
-	uint32_t seq = h->nlmsg_seq, port = mnl_socket_get_portid(sk);
+	struct nlread in = nlread_datagram(buf, n);
+	const struct nlmsghdr *h;
+	while ((h = nlread_msg(&in))) {
+		if (h->nlmsg_seq != seq)
+			return -EPROTO;
+		if (h->nlmsg_flags & NLM_F_DUMP_INTR)
+			return -EINTR;
+		if (h->nlmsg_type == NLMSG_ERROR)
+			return nlread_error(h);
+		if (h->nlmsg_type == NLMSG_DONE)
+			return 0;
+		if (c)
+			see_entry(h, c);
+	}
+	return 1;
+}
+
+/* Send one message and hear it out; entries go to c, which may be NULL. */
+static int talk(struct mnl_socket *sk, struct nlmsghdr *h, char *buf, struct clean *c)
+{
+	uint32_t seq = h->nlmsg_seq;
 	if (mnl_socket_sendto(sk, h, h->nlmsg_len) < 0)
 		return -errno;
 	for (;;) {
 		ssize_t n = mnl_socket_recvfrom(sk, buf, BUF_BYTES);
 		if (n < 0 && errno == EINTR)
 			continue;
-		int r = n < 0 ? -1 : mnl_cb_run(buf, (size_t)n, seq, port, see, arg);
-		if (r < 0)
-			return -errno;
-		if (r == MNL_CB_STOP)
-			return 0;
+		int r = n < 0 ? -errno : hear(buf, n, seq, c);
+		if (r <= 0)
+			return r;
 	}
 }
 
@@ -188,12 +187,12 @@ static int clean(struct mnl_socket *sk, struct clean *c, char *buf)
 {
 	uint32_t seq = 1;
 	int done = 0;
-	int r = talk(sk, message(buf, IPCTNL_MSG_CT_GET, NLM_F_DUMP, seq), buf, see_entry, c);
+	int r = talk(sk, message(buf, IPCTNL_MSG_CT_GET, NLM_F_DUMP, seq), buf, c);
 	for (size_t i = 0; r == 0 && i < c->found.n; i++) {
 		struct nlmsghdr *h = message(buf, IPCTNL_MSG_CT_DELETE, NLM_F_ACK, ++seq);
 		memcpy(mnl_nlmsg_get_payload_tail(h), c->found.v[i].attrs, c->found.v[i].len);
 		h->nlmsg_len += (uint32_t)c->found.v[i].len;
-		r = talk(sk, h, buf, NULL, NULL);
+		r = talk(sk, h, buf, NULL);
 		done += r == 0;
 		if (r == -ENOENT) /* it has ended by itself */
 			r = 0;

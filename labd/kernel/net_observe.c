@@ -26,6 +26,7 @@
 
 #include "labd/kernel/net.h"
 #include "labd/kernel/nlbatch.h"
+#include "labd/kernel/nlread.h"
 #include "lib/base/cleanup.h"
 
 #define USER_HZ 100 /* unit of proxy_delay */
@@ -179,33 +180,38 @@ static void see_link(struct nl_object *o, void *arg)
 static int see_link_message(struct nl_msg *m, void *arg)
 {
 	struct seen *s = arg;
-	struct nlmsghdr *h = nlmsg_hdr(m);
-	struct ifinfomsg *ifi = nlmsg_data(h);
-	struct dlink *l = link_by_index(s, ifi->ifi_index);
+	const struct ifinfomsg *ifi = nlread_fixed(nlmsg_hdr(m), sizeof(*ifi));
+	struct dlink *l = ifi ? link_by_index(s, ifi->ifi_index) : NULL;
+	struct nlattrs at, in;
 	if (!l)
 		return NL_OK;
-	struct nlattr *a = nlmsg_find_attr(h, sizeof(*ifi), IFLA_LINKINFO);
-	a = a ? nla_find(nla_data(a), nla_len(a), IFLA_INFO_SLAVE_DATA) : NULL;
-	a = a ? nla_find(nla_data(a), nla_len(a), IFLA_BRPORT_MODE) : NULL;
-	l->hairpin = l->master && a && nla_get_u8(a);
-	a = nlmsg_find_attr(h, sizeof(*ifi), IFLA_AF_SPEC);
-	a = a ? nla_find(nla_data(a), nla_len(a), AF_INET6) : NULL;
-	a = a ? nla_find(nla_data(a), nla_len(a), IFLA_INET6_CONF) : NULL;
-	if (a && (size_t)nla_len(a) > DEVCONF_ACCEPT_RA * sizeof(int32_t))
+	nlread_by_type(nlread_attrs(nlmsg_hdr(m), sizeof(*ifi)), &at);
+	nlread_by_type(nlread_nest(at.v[IFLA_LINKINFO]), &in);
+	nlread_by_type(nlread_nest(in.v[IFLA_INFO_SLAVE_DATA]), &in);
+	l->hairpin = l->master && nlread_u8(in.v[IFLA_BRPORT_MODE]);
+	nlread_by_type(nlread_nest(at.v[IFLA_AF_SPEC]), &in);
+	nlread_by_type(nlread_nest(in.v[AF_INET6]), &in);
+	const struct nlattr *conf = in.v[IFLA_INET6_CONF];
+	if (nlread_len(conf) >= (DEVCONF_ACCEPT_RA + 1) * sizeof(int32_t))
 		memcpy(&l->conf.accept_ra6,
-		       (char *)nla_data(a) + DEVCONF_ACCEPT_RA * sizeof(int32_t), sizeof(int32_t));
+		       (const char *)nlread_data(conf) + DEVCONF_ACCEPT_RA * sizeof(int32_t),
+		       sizeof(int32_t));
 	return NL_OK;
 }
 
 static int see_neightbl_message(struct nl_msg *m, void *arg)
 {
 	struct seen *s = arg;
-	struct nlattr *p = nlmsg_find_attr(nlmsg_hdr(m), sizeof(struct ndtmsg), NDTA_PARMS);
-	struct nlattr *index = p ? nla_find(nla_data(p), nla_len(p), NDTPA_IFINDEX) : NULL;
-	struct nlattr *delay = p ? nla_find(nla_data(p), nla_len(p), NDTPA_PROXY_DELAY) : NULL;
-	struct dlink *l = index ? link_by_index(s, (int)nla_get_u32(index)) : NULL;
-	if (l && delay)
-		l->conf.proxy_delay = (int)(nla_get_u64(delay) * USER_HZ / 1000);
+	struct nlattrs at, in;
+	uint64_t ms;
+	nlread_by_type(nlread_attrs(nlmsg_hdr(m), sizeof(struct ndtmsg)), &at);
+	nlread_by_type(nlread_nest(at.v[NDTA_PARMS]), &in);
+	const struct nlattr *index = in.v[NDTPA_IFINDEX], *delay = in.v[NDTPA_PROXY_DELAY];
+	struct dlink *l = index ? link_by_index(s, (int)nlread_u32(index)) : NULL;
+	if (l && nlread_len(delay) >= sizeof(ms)) {
+		memcpy(&ms, nlread_data(delay), sizeof(ms));
+		l->conf.proxy_delay = (int)(ms * USER_HZ / 1000);
+	}
 	return NL_OK;
 }
 
@@ -231,17 +237,18 @@ static void see_addr(struct nl_object *o, void *arg)
 static int see_addr_message(struct nl_msg *m, void *arg)
 {
 	struct seen *s = arg;
-	struct nlmsghdr *h = nlmsg_hdr(m);
-	struct ifaddrmsg *ifa = nlmsg_data(h);
-	struct nlattr *metric = nlmsg_find_attr(h, sizeof(*ifa), IFA_RT_PRIORITY);
-	struct nlattr *local = nlmsg_find_attr(h, sizeof(*ifa), IFA_LOCAL);
-	const struct dlink *l = link_by_index(s, (int)ifa->ifa_index);
-	if (!metric || !local || !l)
+	const struct ifaddrmsg *ifa = nlread_fixed(nlmsg_hdr(m), sizeof(*ifa));
+	const struct dlink *l = ifa ? link_by_index(s, (int)ifa->ifa_index) : NULL;
+	struct nlattrs at;
+	if (!l)
+		return NL_OK;
+	nlread_by_type(nlread_attrs(nlmsg_hdr(m), sizeof(*ifa)), &at);
+	const struct nlattr *metric = at.v[IFA_RT_PRIORITY], *local = at.v[IFA_LOCAL];
+	if (!metric || !local)
 		return NL_OK;
 	vec_foreach (struct daddr, d, &s->ns->addrs)
-		if (d->addr.addr == ntohl(nla_get_u32(local)) && d->dev &&
-		    strcmp(d->dev, l->name) == 0)
-			d->metric = nla_get_u32(metric);
+		if (d->addr.addr == nlread_be32(local) && d->dev && strcmp(d->dev, l->name) == 0)
+			d->metric = nlread_u32(metric);
 	return NL_OK;
 }
 
@@ -289,16 +296,18 @@ static void see_neigh(struct nl_object *o, void *arg)
 static int see_fdb_message(struct nl_msg *m, void *arg)
 {
 	struct seen *s = arg;
-	struct nlmsghdr *h = nlmsg_hdr(m);
-	struct ndmsg *nd = nlmsg_data(h);
-	struct nlattr *mac = nlmsg_find_attr(h, sizeof(*nd), NDA_LLADDR);
-	struct nlattr *dst = nlmsg_find_attr(h, sizeof(*nd), NDA_DST);
-	if (!(nd->ndm_state & NUD_PERMANENT) || !mac || nla_len(mac) != 6 || !dst ||
-	    nla_len(dst) != sizeof(uint32_t))
+	const struct ndmsg *nd = nlread_fixed(nlmsg_hdr(m), sizeof(*nd));
+	struct nlattrs at;
+	if (!nd || !(nd->ndm_state & NUD_PERMANENT))
+		return NL_OK;
+	nlread_by_type(nlread_attrs(nlmsg_hdr(m), sizeof(*nd)), &at);
+	const struct nlattr *mac = at.v[NDA_LLADDR], *dst = at.v[NDA_DST];
+	if (nlread_len(mac) != sizeof(((struct dfdb *)NULL)->mac.b) ||
+	    nlread_len(dst) != sizeof(uint32_t))
 		return NL_OK;
 	struct dfdb *f = vec_push(s->a, &s->ns->fdbs);
-	*f = (struct dfdb){.dev = dev_name(s, nd->ndm_ifindex), .dst = ntohl(nla_get_u32(dst))};
-	memcpy(f->mac.b, nla_data(mac), sizeof(f->mac.b));
+	*f = (struct dfdb){.dev = dev_name(s, nd->ndm_ifindex), .dst = nlread_be32(dst)};
+	memcpy(f->mac.b, nlread_data(mac), sizeof(f->mac.b));
 	return NL_OK;
 }
 

@@ -11,6 +11,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include "labd/kernel/nlread.h"
 #include "lib/base/cleanup.h"
 
 /* Refusals are small (CAP_ACK), but each is a socket buffer of its own: room for a whole batch. */
@@ -32,6 +33,7 @@ int nlns_new(struct nlns *n, struct err *err)
 		return r;
 	if (unshare(CLONE_NEWNET) < 0)
 		return err_sys(err, errno, "cannot make a network namespace");
+	n->away = true;
 	return 0;
 }
 
@@ -42,6 +44,7 @@ int nlns_enter(struct nlns *n, int netns, struct err *err)
 		return r;
 	if (setns(netns, CLONE_NEWNET) < 0)
 		return err_sys(err, errno, "cannot enter the network namespace");
+	n->away = true;
 	return 0;
 }
 
@@ -49,12 +52,12 @@ void nlns_leave(struct nlns *n)
 {
 	if (n->home < 0)
 		return;
-	if (setns(n->home, CLONE_NEWNET) < 0) {
+	if (n->away && setns(n->home, CLONE_NEWNET) < 0) {
 		fprintf(stderr, "cannot return to the own network namespace: %m\n");
 		abort();
 	}
 	close(n->home);
-	n->home = -1;
+	*n = NLNS_INIT;
 }
 
 static void *must(void *p)
@@ -162,16 +165,15 @@ static const char *ext_ack_text(const struct nlmsghdr *h)
 {
 	if (!(h->nlmsg_flags & NLM_F_ACK_TLVS))
 		return NULL;
-	const struct nlmsgerr *e = mnl_nlmsg_get_payload(h);
+	const struct nlmsgerr *e = nlread_fixed(h, sizeof(*e));
 	size_t skip = sizeof(*e);
-	if (!(h->nlmsg_flags & NLM_F_CAPPED))
-		skip += mnl_nlmsg_get_payload_len(&e->msg);
-	const struct nlattr *attr;
-	mnl_attr_for_each (attr, h, skip)
-		if (mnl_attr_get_type(attr) == NLMSGERR_ATTR_MSG &&
-		    mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
-			return mnl_attr_get_str(attr);
-	return NULL;
+	if (!(h->nlmsg_flags & NLM_F_CAPPED) && e->msg.nlmsg_len > sizeof(e->msg))
+		skip += e->msg.nlmsg_len - sizeof(e->msg);
+	struct nlattrs at;
+	nlread_by_type(nlread_attrs(h, skip), &at);
+	const char *text = nlread_data(at.v[NLMSGERR_ATTR_MSG]);
+	size_t len = nlread_len(at.v[NLMSGERR_ATTR_MSG]);
+	return len && !text[len - 1] ? text : NULL;
 }
 
 static void refused(struct nlbatch *b, const struct nlmsghdr *h, int code)
@@ -211,13 +213,13 @@ static void answers(struct nlbatch *b)
 		ssize_t n = recv(mnl_socket_get_fd(b->sk), buf, sizeof(buf), MSG_DONTWAIT);
 		if (n < 0)
 			return broken(b, "no answer from the kernel", errno);
-		const struct nlmsghdr *h = (const struct nlmsghdr *)buf;
-		int len = (int)n;
-		for (; mnl_nlmsg_ok(h, len); h = mnl_nlmsg_next(h, &len)) {
+		struct nlread in = nlread_datagram(buf, n);
+		const struct nlmsghdr *h;
+		while ((h = nlread_msg(&in))) {
 			if (h->nlmsg_type != NLMSG_ERROR ||
-			    mnl_nlmsg_get_payload_len(h) < sizeof(struct nlmsgerr))
+			    !nlread_fixed(h, sizeof(struct nlmsgerr)))
 				continue;
-			int code = ((const struct nlmsgerr *)mnl_nlmsg_get_payload(h))->error;
+			int code = nlread_error(h);
 			if (code)
 				refused(b, h, code);
 			if (h->nlmsg_seq == last)

@@ -23,11 +23,12 @@
 /* The calling thread's way back to its own network namespace. */
 struct nlns {
 	int home; /* -1: not opened */
+	bool away;
 };
 #define NLNS_INIT                                                                                  \
 	(struct nlns)                                                                              \
 	{                                                                                          \
-		-1                                                                                 \
+		-1, false                                                                          \
 	}
 /* Put the calling thread into the namespace; the first call remembers where it came from. */
 int nlns_enter(struct nlns *n, int netns, struct err *err);

@@ -23,6 +23,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "labd/kernel/nlread.h"
 #include "lib/base/cleanup.h"
 
 #define ASK_BYTES 4096
@@ -60,12 +61,12 @@ static struct nlmsghdr *next_nf(struct ask *a, uint8_t subsys, uint8_t type, uin
 /* The first failure among the answers in buf, and whether one came at all. */
 static int worst(char *buf, ssize_t n, int sofar, bool *any)
 {
-	struct nlmsghdr *h = (struct nlmsghdr *)buf;
-	int len = (int)n;
-	for (; mnl_nlmsg_ok(h, len); h = mnl_nlmsg_next(h, &len)) {
+	struct nlread in = nlread_datagram(buf, n);
+	const struct nlmsghdr *h;
+	while ((h = nlread_msg(&in))) {
 		*any = true;
 		if (h->nlmsg_type == NLMSG_ERROR && sofar == 0)
-			sofar = ((const struct nlmsgerr *)mnl_nlmsg_get_payload(h))->error;
+			sofar = nlread_error(h);
 	}
 	return sofar;
 }

@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "labd/kernel/nlbatch.h"
+#include "labd/kernel/nlread.h"
 #include "labd/trace/nfstream.h"
 #include "lib/recording/packet.h"
 
@@ -111,12 +112,13 @@ static bool read_queued(const struct nlmsghdr *h, struct queued *q)
 	*q = (struct queued){0};
 	if (h->nlmsg_type != (NFNL_SUBSYS_QUEUE << 8 | NFQNL_MSG_PACKET))
 		return false;
-	mnl_attr_for_each (a, h, sizeof(struct nfgenmsg)) {
-		const void *v = mnl_attr_get_payload(a);
-		uint16_t len = mnl_attr_get_payload_len(a);
+	struct nlread attrs = nlread_attrs(h, sizeof(struct nfgenmsg));
+	while ((a = nlread_attr(&attrs))) {
+		const void *v = nlread_data(a);
+		size_t len = nlread_len(a);
 		struct nfqnl_msg_packet_hdr ph;
 		struct packet_at at = {0};
-		switch (mnl_attr_get_type(a)) {
+		switch (nlread_type(a)) {
 		case NFQA_PACKET_HDR:
 			if (len < sizeof(ph))
 				break;
@@ -126,10 +128,10 @@ static bool read_queued(const struct nlmsghdr *h, struct queued *q)
 			found = true;
 			break;
 		case NFQA_MARK:
-			q->mark = ntohl(mnl_attr_get_u32(a));
+			q->mark = nlread_be32(a);
 			break;
 		case NFQA_PAYLOAD:
-			q->parsed = packet_parse_at(v, len, PACKET_BARE_IP, &q->h, &at);
+			q->parsed = packet_parse_at(v, (uint32_t)len, PACKET_BARE_IP, &q->h, &at);
 			q->ip_id = at.ip_id;
 			break;
 		}
@@ -241,10 +243,10 @@ static void read_queue(struct freeze *f, const struct recording *r, int ns)
 			continue;
 		if (n <= 0)
 			return;
-		const struct nlmsghdr *h = (const struct nlmsghdr *)buf;
-		int len = (int)n;
+		struct nlread in = nlread_datagram(buf, n);
+		const struct nlmsghdr *h;
 		struct queued q;
-		for (; mnl_nlmsg_ok(h, len); h = mnl_nlmsg_next(h, &len))
+		while ((h = nlread_msg(&in)))
 			if (read_queued(h, &q))
 				arrived(f, r, ns, &q);
 	}

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "labd/kernel/nlread.h"
 #include "labd/trace/nfmsg.h"
 
 #define RCVBUF	   (8 * 1024 * 1024)
@@ -34,12 +35,12 @@ int nfstream_open(struct nfstream *s, int ns, struct err *err)
 
 static int first_error(const char *buf, ssize_t n, uint32_t last_seq, bool *end)
 {
-	const struct nlmsghdr *h = (const struct nlmsghdr *)buf;
-	int len = (int)n;
-	for (; mnl_nlmsg_ok(h, len); h = mnl_nlmsg_next(h, &len)) {
+	struct nlread in = nlread_datagram(buf, n);
+	const struct nlmsghdr *h;
+	while ((h = nlread_msg(&in))) {
 		if (h->nlmsg_type != NLMSG_ERROR)
 			continue;
-		int code = ((const struct nlmsgerr *)mnl_nlmsg_get_payload(h))->error;
+		int code = nlread_error(h);
 		if (code)
 			return code;
 		*end = *end || h->nlmsg_seq == last_seq;
@@ -145,9 +146,9 @@ int nfstream_read(struct nfstream *s, struct recording *r, rec_cts *cts)
 		}
 		if (n <= 0)
 			break;
-		const struct nlmsghdr *h = (const struct nlmsghdr *)buf;
-		int len = (int)n;
-		for (; mnl_nlmsg_ok(h, len); h = mnl_nlmsg_next(h, &len))
+		struct nlread in = nlread_datagram(buf, n);
+		const struct nlmsghdr *h;
+		while ((h = nlread_msg(&in)))
 			one(s, h, r, cts);
 	}
 	return (int)(s->seq - before);
@@ -177,10 +178,10 @@ int nfstream_ct_get(struct arena *a, const struct rec_tuple *t, struct rec_ct *r
 	if (mnl_socket_bind(sk, 0, MNL_SOCKET_AUTOPID) == 0 &&
 	    mnl_socket_sendto(sk, h, h->nlmsg_len) > 0) {
 		ssize_t n = recv(mnl_socket_get_fd(sk), buf, sizeof(buf), MSG_DONTWAIT);
-		int len = (int)n;
-		h = (struct nlmsghdr *)buf;
-		for (; n > 0 && mnl_nlmsg_ok(h, len); h = mnl_nlmsg_next(h, &len))
-			if (nfmsg_parse(a, h, 0, 0, &unused, ret) == NFMSG_CT)
+		struct nlread in = nlread_datagram(buf, n);
+		const struct nlmsghdr *m;
+		while ((m = nlread_msg(&in)))
+			if (nfmsg_parse(a, m, 0, 0, &unused, ret) == NFMSG_CT)
 				r = 0;
 	}
 	mnl_socket_close(sk);

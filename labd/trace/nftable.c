@@ -3,7 +3,6 @@
 #include "labd/trace/nftable.h"
 
 #include <arpa/inet.h>
-#include <endian.h>
 #include <errno.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
@@ -11,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "labd/kernel/nlread.h"
 #include "labd/trace/nfmsg.h"
 #include "lib/base/cleanup.h"
 
@@ -229,12 +229,12 @@ static void dump(uint8_t type, uint8_t family, void (*fn)(const struct nlmsghdr 
 	bool end = mnl_socket_sendto(s.sk, req, req->nlmsg_len) < 0;
 	while (!end) {
 		ssize_t n = recv(mnl_socket_get_fd(s.sk), buf, DUMP_BYTES, MSG_DONTWAIT);
-		const struct nlmsghdr *h = (const struct nlmsghdr *)buf;
-		int len = (int)n;
+		struct nlread in = nlread_datagram(buf, n);
+		const struct nlmsghdr *h;
 		end = n <= 0;
-		for (; !end && mnl_nlmsg_ok(h, len); h = mnl_nlmsg_next(h, &len)) {
+		while (!end && (h = nlread_msg(&in))) {
 			end = h->nlmsg_type == NLMSG_DONE || h->nlmsg_type == NLMSG_ERROR;
-			if (!end)
+			if (!end && nlread_fixed(h, sizeof(struct nfgenmsg)))
 				fn(h, arg);
 		}
 	}
@@ -249,13 +249,12 @@ static void see_table(const struct nlmsghdr *h, void *arg)
 {
 	static const char *const iptables[] = {"filter", "nat", "mangle", "raw", "security"};
 	struct tables *t = arg;
-	const struct nfgenmsg *nf = mnl_nlmsg_get_payload(h);
+	const struct nfgenmsg *nf = nlread_fixed(h, sizeof(*nf));
 	bool own = false;
-	const struct nlattr *attr;
-	mnl_attr_for_each (attr, h, sizeof(struct nfgenmsg))
-		for (size_t i = 0;
-		     mnl_attr_get_type(attr) == NFTA_TABLE_NAME && i < ARRAY_SIZE(iptables); i++)
-			own |= strcmp(mnl_attr_get_str(attr), iptables[i]) == 0;
+	struct nlattrs at;
+	nlread_by_type(nlread_attrs(h, sizeof(*nf)), &at);
+	for (size_t i = 0; i < ARRAY_SIZE(iptables); i++)
+		own |= nlread_is(at.v[NFTA_TABLE_NAME], iptables[i]);
 	t->any = true;
 	t->native |= nf->nfgen_family == NFPROTO_INET || (nf->nfgen_family == NFPROTO_IPV4 && !own);
 }
@@ -275,13 +274,14 @@ struct handles {
 };
 
 /* The first rule of a chain, looked for from where the last chain ended. */
-static size_t first_of(const struct handles *x, const char *table, const char *chain)
+static size_t first_of(const struct handles *x, const struct nlattr *table,
+		       const struct nlattr *chain)
 {
 	size_t n = x->ns->rules.n - x->from;
 	for (size_t i = 0; i < n; i++) {
 		size_t k = x->from + (x->at - x->from + i) % n;
 		const struct rec_rule *r = &x->ns->rules.v[k];
-		if (r->num == 1 && strcmp(r->chain, chain) == 0 && strcmp(r->table, table) == 0)
+		if (r->num == 1 && nlread_is(chain, r->chain) && nlread_is(table, r->table))
 			return k;
 	}
 	return x->ns->rules.n;
@@ -290,20 +290,12 @@ static size_t first_of(const struct handles *x, const char *table, const char *c
 static void see_rule(const struct nlmsghdr *h, void *arg)
 {
 	struct handles *x = arg;
-	const char *table = NULL, *chain = NULL;
-	uint64_t handle = 0;
-	const struct nlattr *attr;
-	mnl_attr_for_each (attr, h, sizeof(struct nfgenmsg)) {
-		if (mnl_attr_get_type(attr) == NFTA_RULE_TABLE)
-			table = mnl_attr_get_str(attr);
-		else if (mnl_attr_get_type(attr) == NFTA_RULE_CHAIN)
-			chain = mnl_attr_get_str(attr);
-		else if (mnl_attr_get_type(attr) == NFTA_RULE_HANDLE)
-			handle = be64toh(mnl_attr_get_u64(attr));
-	}
+	struct nlattrs at;
+	nlread_by_type(nlread_attrs(h, sizeof(struct nfgenmsg)), &at);
+	const struct nlattr *table = at.v[NFTA_RULE_TABLE], *chain = at.v[NFTA_RULE_CHAIN];
 	if (!table || !chain)
 		return;
-	if (!x->chain || strcmp(chain, x->chain) != 0 || strcmp(table, x->table) != 0)
+	if (!x->chain || !nlread_is(chain, x->chain) || !nlread_is(table, x->table))
 		x->at = first_of(x, table, chain);
 	if (x->at >= x->ns->rules.n) {
 		x->chain = NULL;
@@ -311,11 +303,11 @@ static void see_rule(const struct nlmsghdr *h, void *arg)
 		return; /* a rule that iptables does not print */
 	}
 	struct rec_rule *r = &x->ns->rules.v[x->at];
-	if (strcmp(r->chain, chain) != 0 || strcmp(r->table, table) != 0)
+	if (!nlread_is(chain, r->chain) || !nlread_is(table, r->table))
 		return;
 	x->table = r->table;
 	x->chain = r->chain;
-	r->handle = handle;
+	r->handle = nlread_be64(at.v[NFTA_RULE_HANDLE]);
 	x->at++;
 }
 

@@ -14,11 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "labd/kernel/nlread.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/strbuf.h"
 
 #define DUMP_BYTES 65536
-#define ATTRS	   80
 
 struct dump {
 	struct arena *a;
@@ -27,48 +27,16 @@ struct dump {
 	char *buf;
 };
 
-struct attrs {
-	const struct nlattr *v[ATTRS];
-};
-
-static void collect(const struct nlattr *attr, struct attrs *to)
-{
-	if (mnl_attr_get_type(attr) < ATTRS)
-		to->v[mnl_attr_get_type(attr)] = attr;
-}
-
-static void attrs_of(const struct nlmsghdr *h, unsigned skip, struct attrs *to)
-{
-	const struct nlattr *attr;
-	*to = (struct attrs){0};
-	mnl_attr_for_each (attr, h, skip)
-		collect(attr, to);
-}
-
-static void attrs_in(const struct nlattr *nest, struct attrs *to)
-{
-	const struct nlattr *attr;
-	*to = (struct attrs){0};
-	if (nest)
-		mnl_attr_for_each_nested (attr, nest)
-			collect(attr, to);
-}
-
-static uint32_t u32_of(const struct nlattr *attr)
-{
-	return attr && mnl_attr_get_payload_len(attr) >= 4 ? mnl_attr_get_u32(attr) : 0;
-}
-
 static ip4 ip_of(const struct nlattr *attr)
 {
-	return ntohl(u32_of(attr));
+	return ntohl(nlread_u32(attr));
 }
 
 static struct mac mac_of(const struct nlattr *attr)
 {
 	struct mac m = {{0}};
-	if (attr && mnl_attr_get_payload_len(attr) == sizeof(m.b))
-		memcpy(m.b, mnl_attr_get_payload(attr), sizeof(m.b));
+	if (nlread_len(attr) == sizeof(m.b))
+		memcpy(m.b, nlread_data(attr), sizeof(m.b));
 	return m;
 }
 
@@ -102,36 +70,37 @@ static int run(struct dump *d, int type, const void *hdr, size_t size, uint16_t 
 		ssize_t n = recv(mnl_socket_get_fd(d->sk), d->buf, DUMP_BYTES, MSG_DONTWAIT);
 		if (n <= 0)
 			return err_sys(err, n < 0 ? errno : EPROTO, "reading the kernel's state");
-		h = (struct nlmsghdr *)d->buf;
-		int len = (int)n;
-		for (; mnl_nlmsg_ok(h, len); h = mnl_nlmsg_next(h, &len)) {
-			if (h->nlmsg_type == NLMSG_DONE || h->nlmsg_type == NLMSG_ERROR)
+		struct nlread in = nlread_datagram(d->buf, n);
+		const struct nlmsghdr *m;
+		while ((m = nlread_msg(&in))) {
+			if (m->nlmsg_type == NLMSG_DONE || m->nlmsg_type == NLMSG_ERROR)
 				return 0;
-			fn(d, h);
+			if (nlread_fixed(m, size))
+				fn(d, m);
 		}
 	}
 }
 
 static int conf_of(const struct nlattr *spec, unsigned id)
 {
-	struct attrs fam, inet;
-	attrs_in(spec, &fam);
-	attrs_in(fam.v[AF_INET], &inet);
+	struct nlattrs fam, inet;
+	nlread_by_type(nlread_nest(spec), &fam);
+	nlread_by_type(nlread_nest(fam.v[AF_INET]), &inet);
 	const struct nlattr *conf = inet.v[IFLA_INET_CONF];
-	if (!conf || mnl_attr_get_payload_len(conf) < id * sizeof(uint32_t))
+	if (nlread_len(conf) < id * sizeof(uint32_t))
 		return -1;
-	return (int)((const uint32_t *)mnl_attr_get_payload(conf))[id - 1];
+	return (int)((const uint32_t *)nlread_data(conf))[id - 1];
 }
 
 static void see_tunnel(const struct nlattr *data, struct rec_if *i)
 {
-	struct attrs v;
-	attrs_in(data, &v);
+	struct nlattrs v;
+	nlread_by_type(nlread_nest(data), &v);
 	if (strcmp(i->kind, "vxlan") == 0) {
-		i->vni = u32_of(v.v[IFLA_VXLAN_ID]);
+		i->vni = nlread_u32(v.v[IFLA_VXLAN_ID]);
 		i->local = ip_of(v.v[IFLA_VXLAN_LOCAL]);
 		if (v.v[IFLA_VXLAN_PORT])
-			i->vxlan_port = ntohs(mnl_attr_get_u16(v.v[IFLA_VXLAN_PORT]));
+			i->vxlan_port = nlread_be16(v.v[IFLA_VXLAN_PORT]);
 	} else if (strcmp(i->kind, "ipip") == 0) {
 		i->local = ip_of(v.v[IFLA_IPTUN_LOCAL]);
 	}
@@ -139,31 +108,30 @@ static void see_tunnel(const struct nlattr *data, struct rec_if *i)
 
 static void see_link(struct dump *d, const struct nlmsghdr *h)
 {
-	const struct ifinfomsg *ifi = mnl_nlmsg_get_payload(h);
-	struct attrs at, info;
-	attrs_of(h, sizeof(*ifi), &at);
-	attrs_in(at.v[IFLA_LINKINFO], &info);
+	const struct ifinfomsg *ifi = nlread_fixed(h, sizeof(*ifi));
+	struct nlattrs at, info;
+	nlread_by_type(nlread_attrs(h, sizeof(*ifi)), &at);
+	nlread_by_type(nlread_nest(at.v[IFLA_LINKINFO]), &info);
 	const struct nlattr *kind = info.v[IFLA_INFO_KIND];
 	struct rec_if *i = vec_push(d->a, &d->ns->ifs);
 	*i = (struct rec_if){
 		.ifindex = ifi->ifi_index,
-		.name = arena_strdup(d->a,
-				     at.v[IFLA_IFNAME] ? mnl_attr_get_str(at.v[IFLA_IFNAME]) : ""),
-		.kind = kind				? arena_strdup(d->a, mnl_attr_get_str(kind))
+		.name = nlread_str(d->a, at.v[IFLA_IFNAME]),
+		.kind = kind				? nlread_str(d->a, kind)
 			: ifi->ifi_flags & IFF_LOOPBACK ? "lo"
 							: "",
 		.mac = mac_of(at.v[IFLA_ADDRESS]),
-		.mtu = u32_of(at.v[IFLA_MTU]),
+		.mtu = nlread_u32(at.v[IFLA_MTU]),
 		.up = ifi->ifi_flags & IFF_UP,
 		.peer_ns = -1,
-		.peer_ifindex = (int)u32_of(at.v[IFLA_LINK]),
+		.peer_ifindex = (int)nlread_u32(at.v[IFLA_LINK]),
 		.rp_filter = conf_of(at.v[IFLA_AF_SPEC], IPV4_DEVCONF_RP_FILTER),
 		.proxy_arp = conf_of(at.v[IFLA_AF_SPEC], IPV4_DEVCONF_PROXY_ARP),
 		.forwarding = conf_of(at.v[IFLA_AF_SPEC], IPV4_DEVCONF_FORWARDING),
 	};
 	/* for the time being; see name_masters() */
 	if (at.v[IFLA_MASTER])
-		i->master = arena_printf(d->a, "%u", u32_of(at.v[IFLA_MASTER]));
+		i->master = arena_printf(d->a, "%u", nlread_u32(at.v[IFLA_MASTER]));
 	see_tunnel(info.v[IFLA_INFO_DATA], i);
 }
 
@@ -176,9 +144,9 @@ static void name_masters(struct rec_ns *ns)
 
 static void see_addr(struct dump *d, const struct nlmsghdr *h)
 {
-	const struct ifaddrmsg *ifa = mnl_nlmsg_get_payload(h);
-	struct attrs at;
-	attrs_of(h, sizeof(*ifa), &at);
+	const struct ifaddrmsg *ifa = nlread_fixed(h, sizeof(*ifa));
+	struct nlattrs at;
+	nlread_by_type(nlread_attrs(h, sizeof(*ifa)), &at);
 	if (ifa->ifa_family == AF_INET)
 		*vec_push(d->a, &d->ns->addrs) = (struct rec_addr){
 			(int)ifa->ifa_index, {ip_of(at.v[IFA_LOCAL]), ifa->ifa_prefixlen}};
@@ -201,9 +169,9 @@ static const char *neigh_state(uint16_t state)
 
 static void see_neigh(struct dump *d, const struct nlmsghdr *h)
 {
-	const struct ndmsg *nd = mnl_nlmsg_get_payload(h);
-	struct attrs at;
-	attrs_of(h, sizeof(*nd), &at);
+	const struct ndmsg *nd = nlread_fixed(h, sizeof(*nd));
+	struct nlattrs at;
+	nlread_by_type(nlread_attrs(h, sizeof(*nd)), &at);
 	if (nd->ndm_family == AF_INET)
 		*vec_push(d->a, &d->ns->neighs) =
 			(struct rec_neigh){nd->ndm_ifindex, ip_of(at.v[NDA_DST]),
@@ -213,9 +181,9 @@ static void see_neigh(struct dump *d, const struct nlmsghdr *h)
 /* An entry of a vxlan device has a remote; one of a bridge is told for the port it is behind. */
 static void see_fdb(struct dump *d, const struct nlmsghdr *h)
 {
-	const struct ndmsg *nd = mnl_nlmsg_get_payload(h);
-	struct attrs at;
-	attrs_of(h, sizeof(*nd), &at);
+	const struct ndmsg *nd = nlread_fixed(h, sizeof(*nd));
+	struct nlattrs at;
+	nlread_by_type(nlread_attrs(h, sizeof(*nd)), &at);
 	const struct rec_if *dev = if_of(d->ns, nd->ndm_ifindex);
 	struct rec_fdb f = {.ifindex = nd->ndm_ifindex,
 			    .mac = mac_of(at.v[NDA_LLADDR]),
@@ -279,19 +247,19 @@ static void put_dst(struct strbuf *b, const struct rtmsg *rt, ip4 dst)
 static const char *route_text(struct arena *a, const struct rec_ns *ns, const struct nlmsghdr *h,
 			      bool with_table)
 {
-	const struct rtmsg *rt = mnl_nlmsg_get_payload(h);
-	struct attrs at;
+	const struct rtmsg *rt = nlread_fixed(h, sizeof(*rt));
+	struct nlattrs at;
 	char buf[16];
-	attrs_of(h, sizeof(*rt), &at);
+	nlread_by_type(nlread_attrs(h, sizeof(*rt)), &at);
 	_strbuf_ struct strbuf b = STRBUF_INIT;
 	put_dst(&b, rt, ip_of(at.v[RTA_DST]));
 	if (at.v[RTA_GATEWAY])
 		strbuf_addf(&b, " via %s", IP4(ip_of(at.v[RTA_GATEWAY])));
 	if (at.v[RTA_OIF]) {
-		const char *dev = rtdump_ifname(ns, (int)u32_of(at.v[RTA_OIF]));
+		const char *dev = rtdump_ifname(ns, (int)nlread_u32(at.v[RTA_OIF]));
 		strbuf_addf(&b, " dev %s", dev ? dev : "?");
 	}
-	uint32_t table = at.v[RTA_TABLE] ? u32_of(at.v[RTA_TABLE]) : rt->rtm_table;
+	uint32_t table = at.v[RTA_TABLE] ? nlread_u32(at.v[RTA_TABLE]) : rt->rtm_table;
 	if (with_table && table == RT_TABLE_LOCAL)
 		strbuf_adds(&b, " table local");
 	else if (with_table && table != RT_TABLE_MAIN)
@@ -306,7 +274,7 @@ static const char *route_text(struct arena *a, const struct rec_ns *ns, const st
 	if (at.v[RTA_PREFSRC])
 		strbuf_addf(&b, " src %s", IP4(ip_of(at.v[RTA_PREFSRC])));
 	if (at.v[RTA_PRIORITY])
-		strbuf_addf(&b, " metric %u", u32_of(at.v[RTA_PRIORITY]));
+		strbuf_addf(&b, " metric %u", nlread_u32(at.v[RTA_PRIORITY]));
 	if (rt->rtm_flags & RTNH_F_ONLINK)
 		strbuf_adds(&b, " onlink");
 	return arena_strdup(a, strbuf_str(&b));
@@ -314,7 +282,7 @@ static const char *route_text(struct arena *a, const struct rec_ns *ns, const st
 
 static void see_route(struct dump *d, const struct nlmsghdr *h)
 {
-	const struct rtmsg *rt = mnl_nlmsg_get_payload(h);
+	const struct rtmsg *rt = nlread_fixed(h, sizeof(*rt));
 	if (rt->rtm_family == AF_INET && !(rt->rtm_flags & RTM_F_CLONED))
 		*vec_push(d->a, &d->ns->routes) = route_text(d->a, d->ns, h, true);
 }
@@ -427,18 +395,19 @@ int rtdump_route(struct arena *a, const struct rec_ns *ns, const struct rt_quest
 	ssize_t n = mnl_socket_sendto(d.sk, h, h->nlmsg_len);
 	if (n > 0)
 		n = recv(mnl_socket_get_fd(d.sk), d.buf, DUMP_BYTES, MSG_DONTWAIT);
-	h = (struct nlmsghdr *)d.buf;
-	if (n <= 0 || !mnl_nlmsg_ok(h, (int)n)) {
+	struct nlread in = nlread_datagram(d.buf, n);
+	const struct nlmsghdr *m = nlread_msg(&in);
+	const struct rtmsg *rt = m ? nlread_fixed(m, sizeof(*rt)) : NULL;
+	if (m && m->nlmsg_type == NLMSG_ERROR) {
+		r = nlread_error(m);
+	} else if (!rt) {
 		r = -EPROTO;
-	} else if (h->nlmsg_type == NLMSG_ERROR) {
-		r = ((const struct nlmsgerr *)mnl_nlmsg_get_payload(h))->error;
 	} else {
-		const struct rtmsg *rt = mnl_nlmsg_get_payload(h);
-		struct attrs at;
-		attrs_of(h, sizeof(*rt), &at);
-		ret->text = route_text(a, ns, h, false);
+		struct nlattrs at;
+		nlread_by_type(nlread_attrs(m, sizeof(*rt)), &at);
+		ret->text = route_text(a, ns, m, false);
 		ret->via = ip_of(at.v[RTA_GATEWAY]);
-		ret->oif = (int)u32_of(at.v[RTA_OIF]);
+		ret->oif = (int)nlread_u32(at.v[RTA_OIF]);
 		ret->local = rt->rtm_type == RTN_LOCAL;
 	}
 	dump_close(&d);
