@@ -14,15 +14,16 @@ PKGS_LABD := libmnl libnl-3.0 libnl-genl-3.0 libnl-route-3.0 libsystemd
 WARN     := -Wall -Wextra -Werror -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes \
             -Wvla -Wundef -Wformat=2 -Wno-unused-parameter
 HARDEN   := -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
+ifneq ($(SAN),) # the sanitizers look into what _FORTIFY_SOURCE would hide
+HARDEN := -fPIE -fno-omit-frame-pointer
+# gcc 12 errs about these when it instruments; clang does not know them
+WARN   += $(if $(findstring clang,$(CC)),,-Wno-format-truncation -Wno-format-overflow)
+endif
 OPT      ?= -O2 -g
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS_LIB) $(PKGS_CTL) $(PKGS_LABD) 2>/dev/null)
 CFLAGS_ALL := -std=gnu17 -D_GNU_SOURCE $(OPT) $(WARN) $(HARDEN) -I. $(PKG_CFLAGS) \
               -DLABD_VERSION='"$(VERSION)"' $(SAN) $(CFLAGS)
 LDFLAGS_ALL := -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(SAN) $(LDFLAGS)
-ifneq ($(SAN),)
-HARDEN := -fPIE -fno-omit-frame-pointer
-WARN   += -Wno-format-truncation -Wno-format-overflow # gcc 12 errs about them when it instruments
-endif
 
 LIBS_CTL  = $(shell pkg-config --libs $(PKGS_LIB) $(PKGS_CTL))
 LIBS_LABD = $(shell pkg-config --libs $(PKGS_LIB) $(PKGS_LABD))
@@ -90,7 +91,8 @@ DEPS_BUILD := gcc make musl-tools pkg-config libnl-3-dev libnl-genl-3-dev libnl-
               libyaml-dev libjansson-dev libmd-dev uthash-dev libsystemd-dev
 DEPS_RUN   := iproute2 iptables ipset ipvsadm nftables conntrack bridge-utils net-tools curl tcpdump \
               busybox-static nginx-light dnsmasq-base bird2 user-mode-linux procps
-DEPS_TEST  := libcmocka-dev bats clang clang-format jq kmod man-db tshark libxml2-utils uidmap
+DEPS_TEST  := libcmocka-dev bats clang libclang-rt-14-dev clang-format jq kmod man-db tshark \
+              libxml2-utils uidmap
 
 DEPS_BENCH := mininet
 
@@ -182,9 +184,10 @@ uninstall:
 	rm -f $(UNITDIR)/labd.service $(UNITDIR)/labd.socket
 	rm -rf $(DESTDIR)$(PREFIX)/share/labd
 clean:
-	rm -rf build build-asan
+	rm -rf build build-asan build-fuzz
 
 include docs/man/man.mk
+include tests/fuzz/fuzz.mk
 
 help:
 	@echo 'make            build/labctl, build/labd and build/labd-init'
@@ -194,6 +197,7 @@ help:
 	@echo 'make unit       unit tests only        make check-style  formatting and room rules'
 	@echo 'make asan       sanitizer build in build-asan'
 	@echo 'make man        the man pages from their scdoc sources (needs scdoc)'
-	@echo 'make bench      against the plan script, mininet and the kernel's floor (BENCH=quick|normal|full)'
+	@echo 'make fuzz       fuzz targets, 60 s each  make fuzz-long  600 s each'
+	@echo 'make bench      against the plan script, mininet and the bare kernel (BENCH=quick|normal|full)'
 	@echo 'make deps       install the Debian packages'
 	@echo 'make install    DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)'

@@ -73,7 +73,7 @@ static int check_version(const struct session *s, const char *version, struct er
 			"labctl engine stop; labs go on, the next command starts the new labd");
 }
 
-static int call(struct session *s, json_t *msg, json_t **ret_result, struct err *err)
+int session_call(struct session *s, const json_t *msg, json_t **ret_result, struct err *err)
 {
 	const char *name = json_string_value(json_object_get(msg, "call"));
 	const struct method *m = name ? find(name) : NULL;
@@ -118,7 +118,7 @@ static void serve(struct session *s)
 	if (r == 0)
 		return; /* a probe for life: connect and close */
 	if (r > 0)
-		r = call(s, msg, &result, &err);
+		r = session_call(s, msg, &result, &err);
 	json_decref(msg);
 	json_t *reply = r < 0 ? json_pack("{s:o}", "error", wire_err_to_json(&err))
 			      : json_pack("{s:o}", "result", result ? result : json_object());

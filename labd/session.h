@@ -25,6 +25,9 @@ void session_refuse(int fd, const char *fmt, ...) __attribute__((format(printf, 
 /* Undo the main process' signal set-up in a fork of it. */
 void session_signals(void);
 
+/* Carry out one call as it came from a client (docs/PROTOCOL.md). *ret_result may stay NULL. */
+int session_call(struct session *s, const json_t *msg, json_t **ret_result, struct err *err);
+
 /* Send {"progress": obj}; steals the reference. A client that is gone is noted, not reported. */
 void session_progress(struct session *s, json_t *obj);
 /* Has the client gone away or half-closed? Does not block. */

@@ -10,6 +10,20 @@
 #define CHUNK_SIZE (64u * 1024u)
 #define ALIGN	   16u
 
+/* Under the address sanitizer a chunk is forbidden ground but for what was handed out, and between
+ * two pieces lies a gap. */
+#ifndef __has_feature
+#define __has_feature(x) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+#include <sanitizer/asan_interface.h>
+#define GAP ALIGN
+#else
+#define ASAN_POISON_MEMORY_REGION(p, n)	  ((void)(p), (void)(n))
+#define ASAN_UNPOISON_MEMORY_REGION(p, n) ((void)(p), (void)(n))
+#define GAP				  0u
+#endif
+
 struct chunk {
 	struct chunk *next;
 	size_t size, used;
@@ -42,6 +56,7 @@ void arena_free(struct arena *a)
 	struct chunk *next;
 	for (struct chunk *c = a->head; c; c = next) {
 		next = c->next;
+		ASAN_UNPOISON_MEMORY_REGION(c->data, c->size);
 		free(c);
 	}
 	free(a);
@@ -53,6 +68,7 @@ static struct chunk *chunk_new(size_t size)
 	if (!c)
 		die_oom();
 	c->size = size;
+	ASAN_POISON_MEMORY_REGION(c->data, size);
 	return c;
 }
 
@@ -60,7 +76,8 @@ void *arena_alloc(struct arena *a, size_t size)
 {
 	if (size > SIZE_MAX / 2)
 		die_oom();
-	size = (size + ALIGN - 1) & ~(size_t)(ALIGN - 1);
+	size_t wanted = size;
+	size = ((size + ALIGN - 1) & ~(size_t)(ALIGN - 1)) + GAP;
 	a->used += size;
 	struct chunk *c = a->head;
 	if (!c || c->size - c->used < size) {
@@ -76,6 +93,7 @@ void *arena_alloc(struct arena *a, size_t size)
 	}
 	void *p = c->data + c->used;
 	c->used += size;
+	ASAN_UNPOISON_MEMORY_REGION(p, wanted);
 	return p;
 }
 
