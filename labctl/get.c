@@ -8,7 +8,10 @@
 #include "labctl/objects.h"
 #include "lib/base/cleanup.h"
 #include "lib/view/describe.h"
+#include "lib/view/describe_kernel.h"
 #include "lib/view/obj.h"
+
+#define DESCRIBE_TIMEOUT_S 60
 
 /* What was found, kind by kind, in the order asked for. */
 struct found {
@@ -167,8 +170,59 @@ static json_t *related(const struct source *s, const struct view_kind *k, const 
 	return ret;
 }
 
+/* What became of it in the kernel; a new reference or NULL. An engine that cannot tell is said. */
+static json_t *kernel_of(const struct source *s, const struct view_kind *k, const json_t *o)
+{
+	json_t *result = NULL, *ret;
+	struct err err = {0};
+	struct call c = {.name = "describe",
+			 .args = json_pack("{s:s*, s:s, s:s, s:s*}", "lab", s->lab, "kind",
+					   k->plural, "name", obj_name(o), "ns",
+					   obj_str(o, "metadata.namespace", NULL)),
+			 .timeout_s = DESCRIBE_TIMEOUT_S};
+	if (client_call(s->engine, &c, &result, &err) < 0) {
+		fflush(stdout);
+		fprintf(stderr, "labctl: the kernel's state of it: %s\n", err.text);
+		return NULL;
+	}
+	ret = json_incref(json_object_get(result, "kernel"));
+	json_decref(result);
+	return ret;
+}
+
+static void describe_one(const struct source *s, const struct view_kind *k, const json_t *o)
+{
+	_strbuf_ struct strbuf out = STRBUF_INIT;
+	json_t *extra = related(s, k, o), *kernel = kernel_of(s, k, o);
+	view_describe(k, o, extra, &out);
+	view_kernel(kernel, &out);
+	fputs(strbuf_str(&out), stdout);
+	json_decref(extra);
+	json_decref(kernel);
+}
+
+/* The objects with what became of each. */
+static int describe_data(const struct source *s, const struct found *f, bool single,
+			 const char *form, struct err *err)
+{
+	json_t *all = json_array(), *obj;
+	for (size_t i = 0; i < f->n; i++) {
+		size_t k;
+		json_array_foreach (f->items[i], k, obj) {
+			json_t *kernel = kernel_of(s, f->kind[i], obj);
+			json_array_append_new(
+				all, json_pack("{s:O, s:o?}", "object", obj, "kernel", kernel));
+		}
+	}
+	single = single && json_array_size(all) == 1;
+	int r = client_print(form, single ? json_array_get(all, 0) : all, err);
+	json_decref(all);
+	return r;
+}
+
 int verb_describe(const struct opts *o, struct err *err)
 {
+	const char *form = o->val[FLAG_OUTPUT];
 	struct ask ask;
 	struct source s;
 	_cleanup_(found_free) struct found f = {.n = 0};
@@ -176,18 +230,17 @@ int verb_describe(const struct opts *o, struct err *err)
 	if (r < 0)
 		return r;
 	size_t shown = 0;
-	for (size_t i = 0; i < f.n; i++) {
+	for (size_t i = 0; !form && i < f.n; i++) {
 		size_t k;
 		json_t *obj;
 		json_array_foreach (f.items[i], k, obj) {
-			_strbuf_ struct strbuf out = STRBUF_INIT;
-			json_t *extra = related(&s, f.kind[i], obj);
-			view_describe(f.kind[i], obj, extra, &out);
-			json_decref(extra);
-			printf("%s%s", shown++ ? "\n\n" : "", strbuf_str(&out));
+			fputs(shown++ ? "\n\n" : "", stdout);
+			describe_one(&s, f.kind[i], obj);
 		}
 	}
+	if (form && f.objects)
+		r = describe_data(&s, &f, ask.one_object, form, err);
 	if (!f.objects && !f.missing)
 		print_none(&s, &ask);
-	return f.missing ? ERR_NOT_FOUND : 0;
+	return r < 0 ? r : f.missing ? ERR_NOT_FOUND : 0;
 }

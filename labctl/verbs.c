@@ -77,6 +77,7 @@ static const char *const get_examples[] = {
 };
 
 static const struct flag describe_flags[] = {
+	OUTPUT_DATA,
 	NS,
 	{FLAG_ALL_NAMESPACES, 'A', "all-namespaces", NULL, "objects of all namespaces"},
 	LAB,
@@ -257,8 +258,14 @@ const struct verb verbs[] = {
 	 "networkpolicies (netpol), ippools, ipamblocks, blockaffinities, hosts; several parted\n"
 	 "by commas; or all.",
 	 FLAGS(get_flags), get_examples, OPERAND_KIND, 1, -1, false, false, verb_get},
-	{"describe", NULL, "KIND[/NAME] [NAME...]", "one object at length, as kubectl describes it",
-	 NULL, FLAGS(describe_flags), describe_examples, OPERAND_KIND, 1, -1, false, false,
+	{"describe", NULL, "KIND[/NAME] [NAME...]",
+	 "one object as kubectl describes it, and what became of it in the kernel",
+	 "Behind the object stands what each node's kernel has of it: of a pod its devices, "
+	 "routes\n"
+	 "and the rules that name it; of a Service chains, virtual servers and connections; of a\n"
+	 "node devices, tunnels and blocks; of a NetworkPolicy its chains and ipsets. Where the\n"
+	 "kernel has not what it should have, the last lines say so.",
+	 FLAGS(describe_flags), describe_examples, OPERAND_KIND, 1, -1, false, false,
 	 verb_describe},
 	{"exec", NULL, "WHERE -- CMD...", "run a command in a pod, node or outside host",
 	 "WHERE is a pod (any unambiguous beginning of its name), pod/NAME, deploy/NAME (its\n"

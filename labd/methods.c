@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "labd/change_call.h"
+#include "labd/describe_call.h"
 #include "labd/exec.h"
 #include "labd/lab/journal.h"
 #include "labd/lab/kobjects.h"
@@ -468,6 +469,11 @@ static int on_lab(struct session *s, lab_call_fn fn, const json_t *args, json_t 
 	return r < 0 ? r : fn(s, name, args, ret, err);
 }
 
+static int m_describe(struct session *s, const json_t *args, json_t **ret, struct err *err)
+{
+	return on_lab(s, describe_call, args, ret, err);
+}
+
 static int m_apply(struct session *s, const json_t *args, json_t **ret, struct err *err)
 {
 	return on_lab(s, apply_call, args, ret, err);
@@ -557,6 +563,7 @@ const struct method methods[] = {
 	{"exec", m_exec, false},
 	{"trace", m_trace, false},
 	{"reach", m_reach, false},
+	{"describe", m_describe, false},
 	{"apply", m_apply, false},
 	{"delete", m_delete, false},
 	{"scale", m_scale, false},

@@ -24,6 +24,9 @@ walk() {
 	[ "$status" = 0 ] || { echo "$output" && return 1; }
 	has '^ok +flow '
 	has '^[0-9]+ checks, 0 failed, '
+	run labctl describe nodes -l "$lab"
+	has '^Drift:  none'
+	hasnt '^Drift \('
 	labctl down "$lab"
 	[ -z "$(labctl ls -o name)" ]
 	! ip netns list | grep -q "^$lab-"

@@ -1,5 +1,5 @@
-# labctl verify where something is broken, and what the labs of Services show by hand: affinity, health-check node
-# ports, masqueradeAll, names. On the host engine.
+# labctl verify and describe where something is broken, and what the labs of Services show by hand: affinity,
+# health-check node ports, masqueradeAll, names. On the host engine.
 
 bats_require_minimum_version 1.5.0
 load lib/common.bash
@@ -42,13 +42,29 @@ works() {
 	fails '^FAILED +flow +external-from-inside ' '^ +dnat 10.244.2.5:8080: no destination was translated' \
 		'^FAILED +service +default/front:80 ' '^ +busybox3: '
 	hasnt '^FAILED +pod '
+	run labctl describe svc/front
+	has '^Kernel, node master01, node02:$'
+	has '^    -A KUBE-SERVICES .*default/front:http cluster IP'
+	has '^    -A KUBE-SEP-.* -j DNAT --to-destination 10.244.2.5:8080$'
+	has '^  node01: nat rule is missing: -A KUBE-SVC-OPPHYL3DE7QEONHQ '
+	run labctl describe svc/front -o json
+	[ "$(jq -r '[.object.metadata.name, (.kernel.places[] | select(.drift | length > 0) | .name)] | join(" ")' <<<"$output")" = "front node01" ]
 	labctl diff --fix >/dev/null
+	run labctl describe svc/front
+	has '^Drift:  none'
+	has '^  connections \(conntrack -L\):$'
+	# Another Service with nearly the same name is not in it.
+	hasnt 'default/local'
 }
 
 @test "a pod's link that is down, and who can not be reached then" {
 	index=$(labctl exec web -- cat /sys/class/net/eth0/iflink)
 	veth=$(labctl exec node/node02 -- ip -o link | awk -F '[: @]+' -v i="$index" '$1 == i { print $2 }')
 	labctl exec node/node02 -- ip link set "$veth" down
+	run labctl describe pod/web
+	has "^  node02: link $veth: is down\$"
+	has "^    $index: $veth@if2: <"
+	has '^    eth0: inet 10.244.2.5/24 '
 	fails '^FAILED +pod +web +[0-9] pods$' '^FAILED +nodeport +node02:30080 ' '^FAILED +service +default/front:80 '
 	# What must not get through does not fail because nothing does.
 	has '^ok +nodeport +node01:30080 '
@@ -94,6 +110,15 @@ node02:32100 true " ] || { echo "$output" && return 1; }
 	only networkpolicy-default-deny
 	set=$(labctl exec node/node1 -- ipset list -n | grep '^cali40s:' | head -n 1)
 	labctl exec node/node1 -- ipset flush "$set"
+	run labctl describe node/node1
+	has "^  node1: ipset $set lacks "
+	has '^Block: 10.244.[0-9]+.[0-9]+/26$'
+	has 'vxlan id 4096 local 192.168.10.11 dev eth0 .*dstport 4789'
+	run labctl describe netpol/web-from-frontend
+	has '^It limits web on node2$'
+	has '^    -A cali-pi-_cg81yA12viP2lN01j5d .*Policy default/knp.default.web-from-frontend ingress'
+	has '^    create cali40s:[^ ]* hash:net'
+	hasnt '^Kernel, node node1'
 	fails '^FAILED '
 	hasnt 'got through'
 	labctl diff --fix >/dev/null
