@@ -21,9 +21,11 @@
 #include "lib/base/cleanup.h"
 
 #define WINDOW	      128
-#define ANSWER_MS     3500 /* a SYN goes out again after 1 and after 3 s */
+#define ANSWER_MS     1500 /* at least; a SYN that was lost goes out again after 1 s */
+#define ANSWER_FACTOR 8	   /* times the slowest answer so far */
 #define SILENT_MS     300  /* at least, of what must not be answered */
 #define SILENT_FACTOR 4
+#define WAIT_MAX_MS   5000
 #define TICK_MS	      20
 
 struct slot {
@@ -189,11 +191,11 @@ static bool enough(const struct run *x, const struct slot *s)
 
 static int64_t patience_us(const struct run *x, const struct slot *s)
 {
-	double silent = SILENT_FACTOR * x->slowest_ms;
-	if (!s->check || s->check->want == REACH_OPEN || s->check->want == REACH_REFUSED)
-		return ANSWER_MS * 1000;
-	silent = silent > SILENT_MS ? silent : SILENT_MS;
-	return (int64_t)((silent < ANSWER_MS ? silent : ANSWER_MS) * 1000);
+	bool silent = s->check && s->check->want != REACH_OPEN && s->check->want != REACH_REFUSED;
+	double least = silent ? SILENT_MS : ANSWER_MS;
+	double ms = (silent ? SILENT_FACTOR : ANSWER_FACTOR) * x->slowest_ms;
+	ms = ms > least ? ms : least;
+	return (int64_t)((ms < WAIT_MAX_MS ? ms : WAIT_MAX_MS) * 1000);
 }
 
 static void look(struct run *x, struct slot *s, bool ready)

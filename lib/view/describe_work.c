@@ -367,9 +367,12 @@ void describe_service(const json_t *o, const json_t *related, struct strbuf *out
 	if (outside)
 		strbuf_addf(out, "External Traffic Policy:\t%s\n",
 			    obj_str(o, "spec.externalTrafficPolicy", "Cluster"));
-	add_list("LoadBalancer Source Ranges", obj_at(o, "spec.loadBalancerSourceRanges"), NULL,
-		 out);
 	strbuf_addf(out, "Internal Traffic Policy:\t%s\n",
 		    obj_str(o, "spec.internalTrafficPolicy", "Cluster"));
+	if (obj_int(o, "spec.healthCheckNodePort", 0))
+		strbuf_addf(out, "HealthCheck NodePort:\t%lld\n",
+			    (long long)obj_int(o, "spec.healthCheckNodePort", 0));
+	add_list("LoadBalancer Source Ranges", obj_at(o, "spec.loadBalancerSourceRanges"), NULL,
+		 out);
 	part_events(out);
 }
