@@ -121,13 +121,14 @@ check-long: deps-test
 	@BUILD=$(BUILD) KILL_EVERY=1 KILL_FROM=1 tests/run
 
 .PHONY: tests
-tests: $(TESTS) $(BUILD)/tests/transcript $(BUILD)/tests/escape
+TOOLS := $(BUILD)/tests/transcript $(BUILD)/tests/stream
+tests: $(TESTS) $(TOOLS) $(BUILD)/tests/escape
 # Put into nodes and pods, so static.
 $(BUILD)/tests/escape: $(BUILD)/obj/tests/lib/escape.o
 	@mkdir -p $(@D)
 	@$(if $(V),,echo '  LINK  $@')
 	$(Q)$(CC) -static $(LDFLAGS) -o $@ $<
-$(BUILD)/tests/transcript: $(BUILD)/obj/tests/lib/transcript.o $(BUILD)/libtest.a
+$(TOOLS): $(BUILD)/tests/%: $(BUILD)/obj/tests/lib/%.o $(BUILD)/libtest.a
 	@mkdir -p $(@D)
 	@$(if $(V),,echo '  LINK  $@')
 	$(Q)$(CC) $(LDFLAGS_ALL) $(WRAP) -o $@ $< $(BUILD)/libtest.a $(LIBS_CTL) $(LIBS_LABD)

@@ -17,6 +17,9 @@
 #include "lib/base/strbuf.h"
 #include "lib/yaml/yaml.h"
 
+#define DYING_MS    10 /* between two attempts to reach the next labd */
+#define DYING_TRIES 20
+
 const char *engine_name(enum engine_kind k)
 {
 	static const char *const names[ENGINE_COUNT] = {"host", "user", "guest"};
@@ -209,17 +212,13 @@ static int take_message(struct wire *w, const struct call *c, json_t **result, s
 	return r;
 }
 
-int client_call(enum engine_kind k, const struct call *c, json_t **result, struct err *err)
+/* Connect, call, wait; args' reference is borrowed. */
+static int call_once(enum engine_kind k, const struct call *c, json_t **result, struct err *err)
 {
 	_cleanup_(wire_close) struct wire w;
-	struct err own;
-	if (!err)
-		err = &own;
 	int r = client_connect(k, &w, err);
-	if (r < 0) {
-		json_decref(c->args);
+	if (r < 0)
 		return r;
-	}
 	struct signals s;
 	sigset_t now;
 	if (c->cancellable)
@@ -229,7 +228,9 @@ int client_call(enum engine_kind k, const struct call *c, json_t **result, struc
 		sigdelset(&now, SIGINT);
 		sigdelset(&now, SIGTERM);
 	}
-	r = client_send(&w, c->name, c->args, err);
+	r = client_send(&w, c->name, json_incref(c->args), err);
+	if (r == -EPIPE)
+		r = -ECONNRESET;
 	while (r == 0) {
 		r = wait_message(&w, c, &now, err);
 		if (r == 0)
@@ -243,6 +244,29 @@ int client_call(enum engine_kind k, const struct call *c, json_t **result, struc
 bool client_interrupted(void)
 {
 	return interrupted > 0;
+}
+
+/* A connection that is reset, or takes no call any more, was to a labd that is dying: it has not
+ * read the call. The next one may. */
+static bool next_engine(enum engine_kind k)
+{
+	poll(NULL, 0, DYING_MS);
+	if (client_answers(k))
+		return true;
+	return k == ENGINE_HOST && geteuid() == 0 &&
+	       engine_start(&(struct engine_start){.kind = k}, NULL) == 0;
+}
+
+int client_call(enum engine_kind k, const struct call *c, json_t **result, struct err *err)
+{
+	struct err own;
+	if (!err)
+		err = &own;
+	int r = call_once(k, c, result, err);
+	for (int i = 0; r == -ECONNRESET && i < DYING_TRIES && next_engine(k); i++)
+		r = call_once(k, c, result, err);
+	json_decref(c->args);
+	return r;
 }
 
 bool client_answers(enum engine_kind k)
@@ -261,17 +285,26 @@ static bool answers_soon_asked(enum engine_kind k)
 	return spare[k].open;
 }
 
+int client_ls(enum engine_kind k, json_t **labs, struct err *err)
+{
+	json_t *result = NULL;
+	struct call c = {.name = "ls", .timeout_s = 10};
+	int r = client_call(k, &c, &result, err);
+	*labs = r < 0 ? NULL : json_incref(json_object_get(result, "labs"));
+	json_decref(result);
+	if (!json_is_array(*labs))
+		*labs = json_array();
+	return r == -ENOENT || r == -ECONNREFUSED ? 0 : r;
+}
+
 json_t *client_labs(enum engine_kind k)
 {
 	struct err err;
-	json_t *result = NULL;
-	struct call c = {.name = "ls", .timeout_s = 10};
-	int r = client_call(k, &c, &result, &err);
-	if (r < 0 && r != -ENOENT && r != -ECONNREFUSED && r != -EACCES && r != -EPERM)
+	json_t *labs;
+	int r = client_ls(k, &labs, &err);
+	if (r < 0 && r != -EACCES && r != -EPERM)
 		fprintf(stderr, "labctl: the %s engine: %s\n", engine_name(k), err.text);
-	json_t *labs = r < 0 ? NULL : json_incref(json_object_get(result, "labs"));
-	json_decref(result);
-	return json_is_array(labs) ? labs : json_array();
+	return labs;
 }
 
 /* Are there labs of a host engine that has died? Their directories stand beside the socket. */

@@ -251,8 +251,9 @@ int verb_up(const struct opts *o, struct err *err)
 /* Take the labs of `names` away that this engine has (all of them if names is NULL). */
 static int down_in(enum engine_kind k, const json_t *names, size_t *taken, struct err *err)
 {
-	json_t *labs = client_labs(k), *mine = json_array(), *l, *n, *result = NULL;
+	json_t *labs, *mine = json_array(), *l, *n, *result = NULL;
 	size_t i, j;
+	int r = client_ls(k, &labs, err);
 	json_array_foreach (labs, i, l) {
 		json_t *name = json_object_get(l, "name");
 		bool wanted = !names;
@@ -262,8 +263,7 @@ static int down_in(enum engine_kind k, const json_t *names, size_t *taken, struc
 			json_array_append(mine, name);
 	}
 	json_decref(labs);
-	int r = 0;
-	if (json_array_size(mine)) {
+	if (r == 0 && json_array_size(mine)) {
 		struct progress *p = progress_new("gone");
 		struct call c = {.name = "down",
 				 .args = json_pack("{s:O}", "labs", mine),

@@ -38,3 +38,7 @@ setup() {
 @test "the kernel refuses: diff --fix" { row diff fail; }
 @test "the kernel refuses: trace" { row trace fail; }
 @test "the kernel refuses: exec" { row exec fail; }
+@test "nothing of all that is left" {
+	lab_down
+	same_as "$TEST_DIR/idle"
+}

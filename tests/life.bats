@@ -5,39 +5,7 @@ load lib/common.bash
 setup() {
 	need_root
 	own_engine
-	cat >"$TEST_DIR/small.yaml" <<-'Y'
-		apiVersion: labd.dev/v1
-		kind: Lab
-		metadata: {name: small}
-		spec: {cni: flannel, underlay: {cidr: 192.0.2.0/24, nic: eth0}}
-		---
-		apiVersion: v1
-		kind: Node
-		metadata: {name: n1}
-		spec: {podCIDR: 10.244.0.0/24}
-		status: {addresses: [{type: InternalIP, address: 192.0.2.11}]}
-		---
-		apiVersion: v1
-		kind: Node
-		metadata: {name: n2}
-		spec: {podCIDR: 10.244.1.0/24}
-		status: {addresses: [{type: InternalIP, address: 192.0.2.12}]}
-		---
-		apiVersion: v1
-		kind: Pod
-		metadata: {name: client, labels: {app: client}}
-		spec: {nodeName: n1, containers: [{name: c, image: busybox}]}
-		---
-		apiVersion: v1
-		kind: Pod
-		metadata: {name: web, labels: {app: web}}
-		spec: {nodeName: n2, containers: [{name: c, image: agnhost}]}
-		---
-		apiVersion: v1
-		kind: Service
-		metadata: {name: web}
-		spec: {selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}
-	Y
+	cp "$ROOT/tests/lib/small.yaml" "$TEST_DIR"
 	"$ROOT/tests/lib/host-state" >"$TEST_DIR/before"
 }
 

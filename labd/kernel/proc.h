@@ -16,6 +16,7 @@
 #define KERNEL_PROC_H
 
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "lib/base/err.h"
@@ -70,6 +71,8 @@ int proc_start_wait(struct proc_starting *s, struct err *err);
 
 /* Pin the network namespace as /run/netns/NAME; -EEXIST when the name is taken by somebody else. */
 int proc_pin(int netns, const char *name, struct err *err);
+/* Is it the file of a proc_pin() that was interrupted before it mounted the namespace? */
+bool proc_pin_begun(const struct stat *st);
 /* Remove a pin made by proc_pin(). A missing one is success. */
 int proc_unpin(const char *name, struct err *err);
 /* Show a pod's network namespace as NAME in its node's private /run/netns (containerd's look). */

@@ -22,6 +22,8 @@
 /* Beside the template: says that /run/netns was made by us ("dir") or only made a mount point
  * ("mount"), so that the last pin undoes it, even one of a later labd. */
 #define NETNS_MARK "run-netns"
+/* Of the file that a namespace is going to be mounted on: `ip netns add` gives it no bit at all. */
+#define PIN_MODE S_ISVTX
 
 static void mark_path(char path[PATH_MAX + 16])
 {
@@ -73,7 +75,7 @@ static int pin_at(int netns, const char *name, struct err *err)
 		return err_set(err, EINVAL, "\"%s\" cannot be the name of a network namespace",
 			       name);
 	snprintf(path, sizeof(path), NETNS_DIR "/%s", name);
-	int fd = open(path, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0);
+	int fd = open(path, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, PIN_MODE);
 	if (fd < 0)
 		return err_sys(err, errno, "%s", path);
 	close(fd);
@@ -111,6 +113,11 @@ int proc_pin(int netns, const char *name, struct err *err)
 		shared = netns_dir_mount();
 	}
 	return pin_at(netns, name, err);
+}
+
+bool proc_pin_begun(const struct stat *st)
+{
+	return S_ISREG(st->st_mode) && (st->st_mode & 07777) == PIN_MODE && st->st_size == 0;
 }
 
 static bool dir_empty(int fd)

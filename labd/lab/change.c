@@ -226,8 +226,10 @@ static int mend_stored(const struct engine *e, const char *name, const struct de
 
 int lab_diff(const struct engine *e, const char *name, bool fix, json_t **ret, struct err *err)
 {
-	_close_ int lock = store_lock(e, name, true, err);
-	int r = lock < 0 ? lock : lab_settle(e, name, err);
+	_lab_lock_ struct lab_lock lock;
+	int r = store_lock(&lock, e, name, true, err);
+	if (r == 0)
+		r = lab_settle(e, name, err);
 	return r < 0 ? r : mend_stored(e, name, NULL, fix, ret, err);
 }
 
@@ -312,6 +314,17 @@ static int derive(struct change *c, const json_t *sent, struct change_result *re
 	}
 }
 
+/* The names that new namespaces get; one made anew has its own already. */
+static int names_free(const struct change *c, const struct carry *w, struct err *err)
+{
+	const struct desired *new = c->s.lab.desired;
+	int r = 0;
+	for (int i = 0; r == 0 && i < (int)new->ns.n; i++)
+		if (w->fresh[i] && desired_ns(c->old.desired, new->ns.v[i].name) < 0)
+			r = site_name_free(&c->s, i, err);
+	return r;
+}
+
 /* The new state is decided: from c->old to c->s.lab. */
 static int carry_change(struct change *c, struct change_result *ret, struct err *err)
 {
@@ -322,6 +335,8 @@ static int carry_change(struct change *c, struct change_result *ret, struct err 
 		r = carry_init(&w, a, &c->s, err);
 	if (r == 0)
 		r = plan_deltas(&w, c->old.desired, err);
+	if (r == 0)
+		r = names_free(c, &w, err);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < c->s.lab.desired->ns.n; i++)
@@ -380,10 +395,10 @@ int lab_change(const struct engine *e, const char *name, edit_fn edit, void *arg
 {
 	struct change c = {.e = e, .old = {.lock = -1}};
 	*ret = (struct change_result){0};
-	_close_ int lock = store_lock(e, name, true, err);
-	if (lock < 0)
-		return lock;
-	int r = lab_settle(e, name, err);
+	_lab_lock_ struct lab_lock lock;
+	int r = store_lock(&lock, e, name, true, err);
+	if (r == 0)
+		r = lab_settle(e, name, err);
 	if (r >= 0)
 		r = prepare(&c, name, err);
 	if (r < 0)

@@ -268,15 +268,24 @@ static int create(struct build *b, struct err *err)
 	return r < 0 ? r : journal_add(b->s.lab.dir, err, "state building");
 }
 
+/* Before anything is built. */
+static int names_free(const struct build *b, struct err *err)
+{
+	int r = 0;
+	for (int i = 0; r == 0 && i < (int)b->s.lab.desired->ns.n; i++)
+		r = site_name_free(&b->s, i, err);
+	return r;
+}
+
 int lab_up(const struct engine *e, const struct lab_up *u, bool *ret_already, struct err *err)
 {
 	struct build b = {.u = u};
 	site_init(&b.s, e, u->name);
 	*ret_already = false;
-	_close_ int lock = store_lock(e, u->name, false, err);
-	if (lock < 0)
-		return lock;
-	int r = lab_settle(e, u->name, err);
+	_lab_lock_ struct lab_lock lock;
+	int r = store_lock(&lock, e, u->name, false, err);
+	if (r == 0)
+		r = lab_settle(e, u->name, err);
 	if (r < 0)
 		return r;
 	if (r == 1) {
@@ -288,6 +297,8 @@ int lab_up(const struct engine *e, const struct lab_up *u, bool *ret_already, st
 	r = store_derive(u->name, u->documents, &b.s.lab, err);
 	if (r == 0)
 		r = probe_suits(e->probe, b.s.lab.desired, err);
+	if (r == 0)
+		r = names_free(&b, err);
 	if (r == 0) {
 		r = create(&b, err);
 		if (r == 0)
@@ -306,25 +317,23 @@ int lab_down(const struct engine *e, const char *name, bool *ret_was, struct err
 {
 	char dir[300];
 	*ret_was = false;
-	_close_ int lock = store_lock(e, name, true, err);
-	if (lock < 0)
-		return lock;
+	_lab_lock_ struct lab_lock lock;
+	int r = store_lock(&lock, e, name, true, err);
+	if (r < 0)
+		return r;
 	snprintf(dir, sizeof(dir), "%s/labs/%s", e->run, name);
-	if (access(dir, F_OK) < 0) {
-		struct err ignored;
-		return store_remove(e, name, &ignored); /* the lock file */
-	}
+	if (access(dir, F_OK) < 0)
+		return 0;
 	*ret_was = true;
 	return undo(e, name, err);
 }
 
 int lab_recover(const struct engine *e, const char *name, struct err *err)
 {
-	_close_ int lock = store_lock(e, name, false, err);
-	if (lock == -EBUSY)
-		return 0;
-	if (lock < 0)
-		return lock;
+	_lab_lock_ struct lab_lock lock;
+	int r = store_lock(&lock, e, name, false, err);
+	if (r < 0)
+		return r == -EBUSY ? 0 : r;
 	return lab_settle(e, name, err);
 }
 
@@ -338,4 +347,5 @@ void lab_recover_all(const struct engine *e)
 			log_error("lab %s: %s", json_string_value(v), err.text);
 	}
 	json_decref(names);
+	store_sweep(e);
 }

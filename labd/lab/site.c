@@ -62,20 +62,29 @@ void site_free(struct site *s)
 
 /* ---- making ---------------------------------------------------------------------------------- */
 
-static int pin(struct site *s, const struct dns *ns, int netns, struct err *err)
+int site_name_free(const struct site *s, int i, struct err *err)
 {
 	char name[300], path[320];
 	struct stat st;
-	lab_pin_name(s->lab.name, ns->name, name, sizeof(name));
+	lab_pin_name(s->lab.name, s->lab.desired->ns.v[i].name, name, sizeof(name));
 	snprintf(path, sizeof(path), NETNS_DIR "/%s", name);
-	if (access(path, F_OK) == 0) {
-		err_set(err, EEXIST, "%s exists already and is not labd's", path);
-		return err_hint(err, "ip netns delete %s, if nobody needs it, or up --name OTHER",
-				name);
-	}
+	if (lstat(path, &st) < 0)
+		return 0;
+	err_set(err, EEXIST, "%s exists already and is not labd's", path);
+	return err_hint(err, "ip netns delete %s, if nobody needs it, or up --name OTHER", name);
+}
+
+static int pin(struct site *s, int i, int netns, struct err *err)
+{
+	char name[300];
+	struct stat st;
+	int r = site_name_free(s, i, err);
+	if (r < 0)
+		return r;
+	lab_pin_name(s->lab.name, s->lab.desired->ns.v[i].name, name, sizeof(name));
 	if (fstat(netns, &st) < 0)
 		return err_sys(err, errno, "namespace %s", name);
-	int r = journal_add(s->lab.dir, err, "pin %s %llu", name, (unsigned long long)st.st_ino);
+	r = journal_add(s->lab.dir, err, "pin %s %llu", name, (unsigned long long)st.st_ino);
 	return r < 0 ? r : proc_pin(netns, name, err);
 }
 
@@ -101,7 +110,7 @@ int site_make(struct site *s, int i, struct err *err)
 			r = proc_release(p, err);
 	}
 	if (r == 0)
-		r = pin(s, ns, p->netns, err);
+		r = pin(s, i, p->netns, err);
 	if (r == 0 && parent && ns->cni_netns)
 		r = journal_add(s->lab.dir, err, "inside %s %s %s", ns->name,
 				d->ns.v[ns->parent].name, ns->cni_netns);
@@ -162,7 +171,7 @@ int site_unpin(const struct journal_pin *p, struct err *err)
 	snprintf(path, sizeof(path), NETNS_DIR "/%s", p->name);
 	if (lstat(path, &st) < 0)
 		return 0;
-	bool ours = st.st_ino == p->ino || (S_ISREG(st.st_mode) && st.st_size == 0 &&
-					    st.st_nlink == 1 && st.st_dev == netns_dir_dev());
+	bool begun = st.st_dev == netns_dir_dev();
+	bool ours = begun ? proc_pin_begun(&st) : st.st_ino == p->ino;
 	return ours ? proc_unpin(p->name, err) : 0;
 }

@@ -26,11 +26,13 @@ void site_init(struct site *s, const struct engine *e, const char *name);
 int site_slots(struct site *s, struct err *err);
 void site_free(struct site *s);
 
+/* Is the name of namespace i under /run/netns still to be had? -EEXIST: somebody else has it. */
+int site_name_free(const struct site *s, int i, struct err *err);
 /* Make namespace i: spawn, journal, release, pin. Its parent must be at hand. */
 int site_make(struct site *s, int i, struct err *err);
 /* Open one that the journal names. 1: it is at hand; 0: it is dead or was never made. */
 int site_open(struct site *s, const struct journal *j, int i, struct err *err);
 /* Remove a pin, but only our own: the namespace mounted there is the journalled one, or nothing is
- * mounted yet on the empty file. */
+ * mounted yet on the file, which bears our mark. */
 int site_unpin(const struct journal_pin *p, struct err *err);
 #endif

@@ -16,6 +16,8 @@
 #include "lib/base/file.h"
 #include "lib/base/limits.h"
 
+#define LOCK_SUFFIX ".lock"
+
 bool store_name_ok(const char *name)
 {
 	size_t n = strlen(name);
@@ -71,9 +73,11 @@ json_t *store_list(const struct engine *e)
 	return list;
 }
 
-int store_lock(const struct engine *e, const char *name, bool wait, struct err *err)
+int store_lock(struct lab_lock *l, const struct engine *e, const char *name, bool wait,
+	       struct err *err)
 {
 	char path[PATH_MAX];
+	*l = (struct lab_lock){.e = e, .name = name, .fd = -1};
 	int r = name_check(name, err);
 	if (r < 0)
 		return r;
@@ -81,7 +85,7 @@ int store_lock(const struct engine *e, const char *name, bool wait, struct err *
 	r = dir_make(path, 0700, err);
 	if (r < 0)
 		return r;
-	snprintf(path, sizeof(path), "%s/labs/%s.lock", e->run, name);
+	snprintf(path, sizeof(path), "%s/labs/%s" LOCK_SUFFIX, e->run, name);
 	for (;;) {
 		_close_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 		if (fd < 0)
@@ -98,8 +102,10 @@ int store_lock(const struct engine *e, const char *name, bool wait, struct err *
 		/* Whoever held it before may have removed the file: then this lock guards nothing.
 		 */
 		struct stat mine, now;
-		if (fstat(fd, &mine) == 0 && stat(path, &now) == 0 && mine.st_ino == now.st_ino)
-			return take_fd(&fd);
+		if (fstat(fd, &mine) == 0 && stat(path, &now) == 0 && mine.st_ino == now.st_ino) {
+			l->fd = take_fd(&fd);
+			return 0;
+		}
 	}
 }
 
@@ -218,12 +224,41 @@ int store_remove(const struct engine *e, const char *name, struct err *err)
 {
 	char path[PATH_MAX];
 	snprintf(path, sizeof(path), "%s/labs/%s", e->run, name);
-	int r = dir_remove(path, err);
-	if (r < 0)
-		return r;
-	snprintf(path, sizeof(path), "%s/labs/%s.lock", e->run, name);
-	unlink(path); /* the caller holds the lock; a waiter notices (store_lock) */
-	return 0;
+	return dir_remove(path, err);
+}
+
+void store_unlock(struct lab_lock *l)
+{
+	char path[PATH_MAX];
+	if (l->fd < 0)
+		return;
+	snprintf(path, sizeof(path), "%s/labs/%s", l->e->run, l->name);
+	if (!path_exists(path)) {
+		snprintf(path, sizeof(path), "%s/labs/%s" LOCK_SUFFIX, l->e->run, l->name);
+		unlink(path); /* a waiter notices (store_lock) */
+	}
+	close(l->fd);
+	l->fd = -1;
+}
+
+void store_sweep(const struct engine *e)
+{
+	char path[PATH_MAX];
+	snprintf(path, sizeof(path), "%s/labs", e->run);
+	DIR *d = opendir(path);
+	for (struct dirent *de; d && (de = readdir(d));) {
+		char name[MAX_LAB_NAME + sizeof(LOCK_SUFFIX)];
+		size_t n = strlen(de->d_name), m = strlen(LOCK_SUFFIX);
+		if (n <= m || n >= sizeof(name) || strcmp(de->d_name + n - m, LOCK_SUFFIX) != 0)
+			continue;
+		memcpy(name, de->d_name, n - m);
+		name[n - m] = '\0';
+		struct lab_lock l;
+		store_lock(&l, e, name, false, NULL);
+		store_unlock(&l);
+	}
+	if (d)
+		closedir(d);
 }
 
 enum ipt_backend store_backend(const struct engine *e, const struct stored *s)

@@ -50,9 +50,21 @@ bool store_name_ok(const char *name);
 /* Names of the labs on disk, sorted; a JSON array, new reference. */
 json_t *store_list(const struct engine *e);
 
-/* Take the lab's lock. With wait false -EBUSY and a text when somebody else changes the lab. The
- * lab need not exist. Returns a descriptor; closing it releases the lock. */
-int store_lock(const struct engine *e, const char *name, bool wait, struct err *err);
+/* The lab's lock, held for a scope (_lab_lock_). */
+struct lab_lock {
+	const struct engine *e;
+	const char *name; /* borrowed */
+	int fd;
+};
+/* Take it. With wait false -EBUSY and a text when somebody else changes the lab. The lab need not
+ * exist. */
+int store_lock(struct lab_lock *l, const struct engine *e, const char *name, bool wait,
+	       struct err *err);
+/* Give it back; without a lab of that name there is then no lock file either. */
+void store_unlock(struct lab_lock *l);
+#define _lab_lock_ __attribute__((cleanup(store_unlock)))
+/* Remove the lock files that a crash left of labs that are gone. */
+void store_sweep(const struct engine *e);
 
 /* Read a lab and derive its cluster and desired state. ERR_NOT_FOUND when there is none. */
 int store_load(const struct engine *e, const char *name, struct stored *ret, struct err *err);
