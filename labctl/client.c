@@ -352,14 +352,14 @@ static bool host_refuses(struct err *err)
 	return r == -EACCES || r == -EPERM;
 }
 
-static int no_lab(const char *name, json_t *labs, struct err *err)
+int client_no_lab(const char *name, const json_t *labs, struct err *err)
 {
 	_strbuf_ struct strbuf list = STRBUF_INIT;
 	const char *names[64];
 	unsigned n = 0;
 	size_t i;
 	json_t *l;
-	json_array_foreach (labs, i, l) {
+	json_array_foreach ((json_t *)labs, i, l) {
 		const char *s = json_string_value(json_object_get(l, "name"));
 		if (!s || n == ARRAY_SIZE(names))
 			continue;
@@ -413,7 +413,7 @@ int client_lab(const struct opts *o, enum engine_kind *k, const char **lab, stru
 	}
 	int r = 0;
 	if (n == 0 || (n > 1 && !*lab))
-		r = no_lab(*lab, labs, err);
+		r = client_no_lab(*lab, labs, err);
 	else
 		*k = engine_kind_of(json_string_value(json_object_get(found, "engine")) ?: "");
 	json_decref(labs);

@@ -56,6 +56,10 @@ pid_t client_engine_pid(enum engine_kind k);
  */
 int client_lab(const struct opts *o, enum engine_kind *k, const char **lab, struct err *err);
 
+/* No lab of that name among these, or none at all, or (name NULL) too many to choose from: says so,
+ * with a suggestion. Returns the code. */
+int client_no_lab(const char *name, const json_t *labs, struct err *err);
+
 /* The labs of one engine, as a new array (also on failure). One that does not run has none. */
 int client_ls(enum engine_kind k, json_t **labs, struct err *err);
 /* The labs of one engine or of all that answer, as a new array; an engine that does not answer has

@@ -288,14 +288,8 @@ int trace_find_lab(const struct opts *o, json_t **ret, struct err *err)
 	json_array_foreach (labs, i, l)
 		if (!name || strcmp(obj_str(l, "name", ""), name) == 0)
 			found = found ? found : l;
-	if (!name && json_array_size(labs) > 1) {
-		r = err_setc(err, EINVAL, ERR_USAGE, "several labs are running");
-		err_hint(err, "say which with -l LAB");
-	} else if (!found && name) {
-		r = err_setc(err, ENOENT, ERR_NOT_FOUND, "lab %s is not up", name);
-	} else if (!found) {
-		r = err_setc(err, ENOENT, ERR_NOT_FOUND, "no lab is running");
-		err_hint(err, "labctl up LAB   (labctl labs lists the shipped ones)");
+	if (!found || (!name && json_array_size(labs) > 1)) {
+		r = client_no_lab(name, labs, err);
 	} else {
 		*ret = json_incref(found);
 	}

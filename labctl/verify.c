@@ -124,8 +124,6 @@ int verb_verify(const struct opts *o, struct err *err)
 	double start = now();
 	int r = run(&named, &v, err);
 	v.seconds = now() - start;
-	if (r == 0 && o->val[FLAG_JUNIT])
-		r = verify_junit(&v, o->val[FLAG_JUNIT], err);
 	if (r < 0)
 		return r;
 	if (strcmp(form, "text") == 0) {
@@ -135,5 +133,7 @@ int verb_verify(const struct opts *o, struct err *err)
 		r = client_print(form, json, err);
 		json_decref(json);
 	}
+	if (r == 0 && o->val[FLAG_JUNIT])
+		r = verify_junit(&v, o->val[FLAG_JUNIT], err);
 	return r < 0 ? r : verify_failed(&v) ? ERR_DIFFERS : 0;
 }

@@ -198,6 +198,8 @@ static void proxy_modes(struct reader *x)
 	strs lines = {0};
 	if (want(x)->ipvs) {
 		pick_virtual(x->a, text_of(x, SHOW_VIRTUAL), x->m, &lines);
+		vec_foreach (const char *, l, &lines)
+			trim((char *)*l);
 		add_part(x, "virtual servers", SHOW_VIRTUAL, &lines);
 	}
 	lines = (strs){0};

@@ -86,6 +86,9 @@ static bool made_of_service(struct arena *a, const struct desired *d, const stru
 		vec_foreach (const struct csvcport, p, &s->ports) {
 			add(a, &in.ids, p->id);
 			own_chains(a, ns, p->id, &in.chains);
+			/* A virtual server at each of the node's addresses, and a set of ports. */
+			if (p->node_port && d->cluster->proxy.mode == PROXY_IPVS)
+				add(a, &in.words, arena_printf(a, "%u", p->node_port));
 			add(a, &in.nft,
 			    arena_printf(a, "-%s/%s/%s/%s", s->ns, s->name,
 					 proto_str(p->port->proto), p->port->name));
