@@ -52,6 +52,18 @@ transcript() {
 	has 'src=10\.244\.196\.131 dst=10\.107\.254\.44 .* src=10\.244\.140\.66 dst=10\.244\.196\.131'
 }
 
+@test "tunl0 is where a machine has it: younger than the NIC, idle in a pod; so a local pod sees ens192's address" {
+	[ "$(labctl exec node/node02 -- ip -br link | awk '{print $1}' | grep -nE '^(ens192@|tunl0@)' | sed 's/@.*//')" = $'2:ens192\n4:tunl0' ]
+	run labctl exec node/node02 -- ip -d link show tunl0
+	has 'ipip any remote any local any ttl inherit nopmtudisc'
+	run labctl exec busybox3 -- ip link
+	has '^2: tunl0@NONE: <NOARP> mtu 1480 '
+	has '^4: eth0@if[0-9]+: '
+	labctl exec host/client -- curl -sf -m 5 -o /dev/null http://100.100.137.202:30008/
+	run labctl exec node/node02 -- conntrack -L -p tcp --orig-src 100.100.137.10
+	has ' src=10\.244\.140\.66 dst=100\.100\.137\.202 '
+}
+
 @test "ipsets and Felix's nat chains are there" {
 	run labctl exec node/node01 -- ipset list cali40all-ipam-pools
 	has '^10\.244\.0\.0/16$'

@@ -159,6 +159,10 @@ static void kernel_settings(void)
 	struct rlimit files = {NOFILE_MAX, NOFILE_MAX};
 
 	sysctl("/proc/sys/kernel/hotplug", "");
+	/* No tunl0 and the like in new namespaces unless a lab asks for it: on a machine it is
+	 * younger than the NIC, and MASQUERADE takes the first device's address where the one that
+	 * a packet leaves by has none. */
+	sysctl("/proc/sys/net/core/fb_tunnels_only_for_init_net", "2");
 	if (n > 0) {
 		exe[n] = '\0';
 		sysctl("/proc/sys/kernel/modprobe", exe);

@@ -90,6 +90,11 @@ static void put_ipip(struct nlmsghdr *h, const struct dlink *l, unsigned lower)
 		mnl_attr_put_u32(h, IFLA_IPTUN_LOCAL, htonl(l->local));
 	if (lower)
 		mnl_attr_put_u32(h, IFLA_IPTUN_LINK, lower);
+	if (l->kind != DLINK_TUNL0)
+		return;
+	/* As the fallback device is: DF is the inner packet's, any protocol inside. */
+	mnl_attr_put_u8(h, IFLA_IPTUN_PMTUDISC, 0);
+	mnl_attr_put_u8(h, IFLA_IPTUN_PROTO, 0);
 }
 
 /* IFLA_LINKINFO: the kind and its own parameters. */
@@ -105,7 +110,7 @@ static void put_kind(struct nlmsghdr *h, const struct dlink *l, unsigned lower,
 		mnl_attr_put_u32(h, IFLA_BR_STP_STATE, 0);
 	else if (l->kind == DLINK_VXLAN)
 		put_vxlan(h, l, lower);
-	else if (l->kind == DLINK_IPIP)
+	else if (l->kind == DLINK_IPIP || l->kind == DLINK_TUNL0)
 		put_ipip(h, l, lower);
 	mnl_attr_nest_end(h, data);
 	mnl_attr_nest_end(h, info);

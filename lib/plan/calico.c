@@ -296,6 +296,8 @@ void calico_pod(struct dbuild *b, const struct cpod *p)
 	struct dconf *conf;
 	size_t host;
 
+	if (uses_ipip(b->c))
+		add_idle_tunl0(b, ns);
 	l = add_pod_pair(b, p, &host);
 	/* Up to 3.26 the plugin made the pair inside the pod (dataplane F.2). */
 	if (felix_version(b->c) < FELIX_3_28)

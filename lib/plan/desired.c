@@ -27,6 +27,11 @@ struct dlink *add_link(struct dbuild *b, int ns, enum dlink_kind kind, const cha
 	return l;
 }
 
+void add_idle_tunl0(struct dbuild *b, int ns)
+{
+	add_link(b, ns, DLINK_TUNL0, "tunl0")->up = false;
+}
+
 void add_addr(struct dbuild *b, int ns, struct daddr addr)
 {
 	*vec_push(b->a, &b->d->ns.v[ns].addrs) = addr;

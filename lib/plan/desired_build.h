@@ -28,6 +28,8 @@ enum { RTP_KERNEL = 2, RTP_BOOT = 3, RTP_STATIC = 4, RTP_BIRD = 12, RTP_CALICO =
 /* Add to a namespace; what is not given is zero, `conf` is DCONF_NONE. The pointer is good until
  * the next call. */
 struct dlink *add_link(struct dbuild *b, int ns, enum dlink_kind kind, const char *name);
+/* tunl0 as every namespace of a machine with ipip loaded has it: down, without an address. */
+void add_idle_tunl0(struct dbuild *b, int ns);
 void add_addr(struct dbuild *b, int ns, struct daddr addr);
 void add_route(struct dbuild *b, int ns, struct droute route);
 void add_sysctl(struct dbuild *b, int ns, const char *key, const char *value, bool early,

@@ -75,6 +75,8 @@ static void tunnel(struct dbuild *b, int ns, const struct cnode *n, const char *
 {
 	const struct flannel_config *f = &b->c->flannel;
 	bool vxlan = f->backend == FLANNEL_VXLAN;
+	if (!vxlan)
+		add_idle_tunl0(b, ns);
 	struct dlink *l = add_link(b, ns, vxlan ? DLINK_VXLAN : DLINK_IPIP, name);
 	struct cidr own = {.addr = n->pod_cidr.addr, .len = 32};
 
@@ -177,10 +179,13 @@ void flannel_pod(struct dbuild *b, const struct cpod *p)
 
 	if (!n->pod_cidr.len)
 		return;
+	bool ipip = b->c->flannel.backend == FLANNEL_IPIP;
+	if (ipip)
+		add_idle_tunl0(b, ns);
 	l = add_pod_pair(b, p, &host);
 	l->conf.arp_notify = 1;
-	if (b->c->kubernetes == KUBE_1_20)
-		l->ifindex = IFINDEX_PAIR_IN_POD; /* CNI plugins before 1.0 */
+	if (b->c->kubernetes == KUBE_1_20) /* CNI plugins before 1.0 */
+		l->ifindex = ipip ? IFINDEX_PAIR_IN_POD_TUNL : IFINDEX_PAIR_IN_POD;
 	b->d->ns.v[node].links.v[host].master = "cni0";
 	b->d->ns.v[node].links.v[host].hairpin = true;
 	add_addr(b, ns, (struct daddr){.dev = "eth0", .addr = addr, .brd = cidr_last(addr)});

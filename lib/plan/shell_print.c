@@ -180,11 +180,13 @@ static void link_type(const struct printer *p, const struct dlink *l)
 
 void shell_link(const struct printer *p, int ns, const struct dlink *l)
 {
-	if (l->kind == DLINK_TUNL0 && l->mtu) {
-		ip_n(p, ns, "link set");
-		words(p, l->name, NULL);
-		link_options(p, l, true);
-		end(p);
+	if (l->kind == DLINK_TUNL0) {
+		if (l->mtu) {
+			ip_n(p, ns, "link set");
+			words(p, l->name, NULL);
+			link_options(p, l, true);
+			end(p);
+		}
 	} else if (l->kind != DLINK_LO) {
 		ip_n(p, ns, "link add");
 		words(p, l->name, NULL);
