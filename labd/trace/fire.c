@@ -303,11 +303,14 @@ void fire_start(struct fire *f)
 
 static void send_request(struct fire *f)
 {
-	char req[MARKER_WINDOW];
+	char req[MARKER_WINDOW], cookie[MARKER_COOKIE + 16] = "";
+	if (f->relayed)
+		snprintf(cookie, sizeof(cookie), "X-Labd: %.*s\r\n", (int)MARKER_COOKIE,
+			 (const char *)f->p->cookie);
 	int n = snprintf(req, sizeof(req),
-			 "GET / HTTP/1.0\r\nHost: %.*s\r\nUser-Agent: labctl-trace\r\n"
+			 "GET / HTTP/1.0\r\n%sHost: %.*s\r\nUser-Agent: labctl-trace\r\n"
 			 "Accept: */*\r\n\r\n",
-			 HOST_MAX, f->host ? f->host : IP4(f->p->dst));
+			 cookie, HOST_MAX, f->host ? f->host : IP4(f->p->dst));
 	f->p->outcome = "answered";
 	f->p->answer = "connected";
 	f->state = FIRE_WAITING;

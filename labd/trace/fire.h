@@ -14,6 +14,7 @@
 #include "lib/recording/recording.h"
 
 #define FIRE_QUERY_MAX 300
+#define FIRE_COOKIE_AT 24 /* "GET / HTTP/1.0", line end, "X-Labd: " */
 
 struct fire {
 	int fd; /* -1: none */
@@ -24,6 +25,8 @@ struct fire {
 	uint8_t query[FIRE_QUERY_MAX]; /* DNS, when query_len */
 	unsigned query_len;
 	unsigned received;
+	bool relayed; /* expected: the request of a TCP probe carries p->cookie, FIRE_COOKIE_AT
+		       * bytes behind its start */
 	ip4 resolved; /* DNS: the first address of the answer */
 };
 

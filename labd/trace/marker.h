@@ -19,11 +19,11 @@
 
 #define MARKER_WINDOW  256u /* sequence numbers of one TCP probe: its data must be shorter */
 #define MARKER_COOKIE  16u
-#define MARKER_ALTS    2
+#define MARKER_ALTS    5
 #define MARKER_CHUNKS  2
 #define MARKER_CHECKS  4
 #define MARKER_WRAPS   10
-#define MARKER_BPF_MAX 512
+#define MARKER_BPF_MAX 1024
 #define MARKER_IP_LEN  20u /* an IPv4 header without options */
 
 /* Bytes at an offset behind the start of a transport header. */

@@ -14,7 +14,7 @@
 #include "labd/trace/nfmsg.h"
 #include "lib/base/cleanup.h"
 
-#define BATCH_BYTES (128u * 1024u)
+#define BATCH_BYTES (256u * 1024u)
 #define PRIORITY    (-450) /* before defragmentation, raw and conntrack */
 #define DUMP_BYTES  32768
 

@@ -21,6 +21,7 @@
 #include "labd/trace/fire.h"
 #include "labd/trace/nfmsg.h"
 #include "labd/trace/perf.h"
+#include "labd/trace/relayed.h"
 #include "labd/trace/snapshot.h"
 #include "labd/trace/tap.h"
 #include "labd/trace/target.h"
@@ -395,6 +396,7 @@ static int record(struct run *x, struct recording *r, struct fire *f, const stru
 	r->sights.v = sights.v;
 	r->sights.n = sights.n;
 	r->sights.cap = sights.cap;
+	relayed_pick(f, r);
 	if (x->perf)
 		perf_take(x->perf, r);
 	r->lost_frames = taps_lost(&x->taps);
@@ -436,9 +438,13 @@ static int armed_part(struct run *x, struct err *err)
 	struct marker m[2];
 	unsigned n = 0;
 	m[n++] = fire_prepare(&main, x->r->arena, &x->r->probe, x->to.host);
+	relayed_prepare(x->lab, &x->to, &main, &m[0]);
 	x->r->dns = new_dns(x);
-	if (x->r->dns)
+	if (x->r->dns) {
+		const struct target server = {.ip = x->r->dns->probe.dst, .port = 53};
 		m[n++] = fire_prepare(&dns, x->r->arena, &x->r->dns->probe, NULL);
+		relayed_prepare(x->lab, &server, &dns, &m[1]);
+	}
 	tell(x, "arming");
 	x->perf = perf_on(NULL);
 	int r = arm_on(&x->arm, m, n, x->vxlan_port, x->r, err);

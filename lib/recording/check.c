@@ -31,7 +31,7 @@ static bool raw_ok(const struct recording *r)
 		vec_foreach (const struct rec_if, i, &n->ifs)
 			if (!within(i->peer_ns, r->ns.n))
 				return false;
-	return within(r->probe.from_ns, r->ns.n);
+	return within(r->probe.from_ns, r->ns.n) && within(r->probe.relay.ns, r->ns.n);
 }
 
 static bool flight_ok(const struct recording *r, const struct rec_flight *f)

@@ -106,6 +106,8 @@ static const char *rewrite_of(struct arena *a, const struct rec_step *s)
 {
 	const struct rec_reason *y = decider(s);
 	switch (s->kind) {
+	case REC_APP_SEND:
+		return y && !strncmp(y->key, "relay.", 6) ? "relay" : NULL;
 	case REC_DNAT:
 		return arena_printf(a, "%s (%s)",
 				    y && streq(arg(y, 3), "REDIRECT") ? "REDIRECT" : "DNAT",
@@ -217,6 +219,10 @@ static void see_hop(struct maker *m, const struct rec_step *s)
 		add_hop(m, s->ns, s->before.encap_proto == PROTO_UDP ? "- VXLAN" : "- IPIP");
 		add_hop(m, s->ns, dev);
 		break;
+	case REC_APP_SEND:
+		if (rewrite_of(m->a, s))
+			add_hop(m, s->ns, "relay");
+		break;
 	case REC_DNAT:
 	case REC_SNAT:
 	case REC_UNNAT:
@@ -276,6 +282,7 @@ void compare_recording(struct arena *a, const struct recording *r, struct compar
 		.kernel = r->kernel,
 		.from = r->probe.from,
 		.to = r->probe.to,
+		.relayed = r->probe.relayed,
 		.result = v->cause ? arena_printf(a, "%s: %s", v->result, v->cause) : v->result,
 		.entries = entries(r),
 		.timing = r->timed ? r->timing : (struct rec_timing){0, -1, -1, -1, -1, -1, -1},

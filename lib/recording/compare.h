@@ -32,6 +32,7 @@ struct compare_col {
 	const char *from, *to;	       /* as asked */
 	const char *result;	       /* "delivered" "dropped: rule-drop" ... */
 	const char *server, *node;     /* who got it, and on which node; NULL nobody */
+	bool relayed;		       /* the connection ended at a relay and went on as another */
 	bool same_node;		       /* client and server share a node */
 	const char *tunnel;	       /* "VXLAN 1" "IPIP"; NULL: none */
 	unsigned overhead;	       /* bytes of the tunnel's headers */

@@ -101,6 +101,11 @@ const struct rec_ipvs *ipvs_reply(const struct recording *r, int ns, const struc
 void step_ipvs(struct walk *w, int ns, enum hook hook, const struct rec_ipvs *c);
 void step_ipvs_undo(struct walk *w, int ns, const struct rec_ipvs *c);
 
+/* relay.c: the first step of a relay's own connection, the last of the probe's at the relay; false:
+ * it is none of these. */
+bool relay_begin(struct walk *w, int ns);
+bool relay_end(struct walk *w, int ns, int ifindex);
+
 /* net.c */
 void step_route(struct walk *w, const struct gap_in *g);
 void why_route(struct walk *w, int ns, ip4 dst);

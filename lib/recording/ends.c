@@ -66,6 +66,12 @@ void step_begin(struct walk *w)
 	const struct rec_flight *f = &w->r->flights.v[w->flight];
 	int ns = where_first(w);
 	bool error = w->d->fly.v[w->flight].error;
+	if (relay_begin(w, ns)) {
+		why_source(w, ns);
+		for (size_t i = 1; i < last_step(w)->why.n; i++)
+			last_step(w)->why.v[i].decides = false; /* the relay does */
+		return;
+	}
 	if (!f->reply && !error && strcmp(f->title, "RST")) {
 		begin_forward(w, ns);
 		return;
@@ -197,6 +203,8 @@ void step_end(struct walk *w)
 	if (!w->d->fly.v[w->flight].arrived || !f->sights.n)
 		return;
 	const struct rec_sight *s = &w->r->sights.v[f->sights.v[f->sights.n - 1]];
+	if (relay_end(w, s->ns, s->ifindex))
+		return;
 	if (f->reply && s->ns == w->r->probe.from_ns)
 		step_received(w, s->ns, s->ifindex);
 	else

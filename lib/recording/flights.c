@@ -54,11 +54,11 @@ static bool is_reply(const struct red *d, const struct pkt *p)
 	const struct rec_probe *b = &d->r->probe;
 	switch (p->h.inner.proto) {
 	case PROTO_TCP:
-		return p->h.seq - b->isn >= ISN_WINDOW;
+		return p->h.seq - b->isn >= ISN_WINDOW && !relay_is_forward(b, p);
 	case PROTO_ICMP:
 		return p->h.inner.dport >> 8 != ICMP_ECHO_REQUEST;
 	default:
-		return p->h.inner.dport != b->dport;
+		return p->h.inner.dport != b->dport && !relay_is_forward(b, p);
 	}
 }
 
@@ -115,7 +115,7 @@ int add_flight(struct red *d, const struct pkt *p, unsigned attempt)
  * the rest go the same way. */
 void choose_flights(struct red *d)
 {
-	bool have[2] = {false, false};
+	bool have[2][2] = {{false, false}, {false, false}};
 	for (size_t k = 0; k < d->fly.n; k++) {
 		const struct rec_flight *f = &d->r->flights.v[k];
 		struct fly *y = &d->fly.v[k];
@@ -123,9 +123,10 @@ void choose_flights(struct red *d)
 			continue;
 		bool answered = d->r->probe.outcome && !strcmp(d->r->probe.outcome, "answered");
 		bool bad = y->error || (!answered && !strcmp(f->title, "RST"));
-		y->steps = bad || !have[f->reply];
+		bool *seen = &have[f->leg != 0][f->reply];
+		y->steps = bad || !*seen;
 		if (!bad)
-			have[f->reply] = true;
+			*seen = true;
 	}
 }
 

@@ -126,6 +126,14 @@
 	X("app.reply", "{2} answers with {1}") /* {1} flight title */                              \
 	X("app.answer", "the program has its answer: {0}")                                         \
 	X("app.error", "the program is told: {0}")                                                 \
+	X("relay.accept", "kube-proxy's relay on {1} listens on port {2}: the client's side ends " \
+			  "here")                                                                  \
+	X("relay.dial", "kube-proxy's relay on {1} opens a second connection, to {2}")             \
+	X("relay.send", "kube-proxy's relay on {1} sends the same bytes from a socket of its "     \
+			"own, to {2}")                                                             \
+	X("relay.same", "it is the one: the request in it has the same bytes as ours ({0})")       \
+	X("relay.answer", "kube-proxy's relay on {1} has its answer; what the pod says it "        \
+			  "passes on to the client")                                               \
 	X("icmp.sent", "{1} says by ICMP: {0}") /* {0} "port unreachable (3/3)" */                 \
 	X("rst.sent", "{1} refuses with RST: nothing listens on port {2}")                         \
 	X("drop.device", "last seen at {1} in {2}")                                                \
@@ -185,6 +193,11 @@
 			     "takes the packet in OUTPUT")                                         \
 	X("note.ipvs-reply", "the answer is forwarded like any other packet and does visit "       \
 			     "FORWARD; at its end ip_vs puts back {0}")                            \
+	X("note.relay", "two connections, joined by a program: the pod sees {0}, an address of "   \
+			"the node, and never the client's; the client's handshake was over "       \
+			"before this one began")                                                   \
+	X("note.relay-udp", "two sockets, joined by a program: the pod sees {0}, an address of "   \
+			    "the node, and never the client's")                                    \
 	X("note.hairpin",                                                                          \
 	  "the pod is its own server: its source becomes {0}, else its answer would "              \
 	  "go to itself and never meet conntrack")                                                 \

@@ -198,6 +198,8 @@ static json_t *flight(const struct norm *n, const struct rec_flight *f)
 	json_t *o = json_object(), *steps = json_array();
 	set_text(n, o, "title", f->title);
 	json_object_set_new(o, "reply", json_boolean(f->reply));
+	if (f->leg)
+		json_object_set_new(o, "leg", json_integer(f->leg));
 	for (int i = 0; i < f->n_steps; i++)
 		json_array_append_new(steps, step(n, &n->r->steps.v[f->first_step + i]));
 	json_object_set_new(o, "steps", steps);

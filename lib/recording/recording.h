@@ -221,6 +221,13 @@ struct rec_timing {
 	int64_t answer, answer_p90; /* TCP: to the first bytes that the server said */
 };
 
+/* The connection that a relay (kube-proxy in userspace mode) opened for the probe's. */
+struct rec_relay {
+	int ns;			/* where the relay is */
+	uint32_t isn;		/* TCP: of its connection, which the kernel chose */
+	struct rec_tuple tuple; /* as it left the relay */
+};
+
 struct rec_probe {
 	const char *lab, *from, *to; /* as the user wrote them, resolved below */
 	int from_ns;
@@ -228,11 +235,13 @@ struct rec_probe {
 	ip4 src, dst;
 	uint16_t sport, dport;
 	uint32_t isn;	    /* TCP: first of the 64 KiB window */
-	uint8_t cookie[16]; /* UDP, ICMP: payload that marks it */
+	uint8_t cookie[16]; /* UDP, ICMP: payload that marks it; TCP to a relay: in the request */
 	uint64_t t_start, t_end;
-	const char *outcome;  /* "answered" "refused" "timeout" "unreachable" "error" */
-	const char *answer;   /* first line of what the server said, or the error's text */
-	int error;	      /* errno of connect/send, 0 none */
+	const char *outcome; /* "answered" "refused" "timeout" "unreachable" "error" */
+	const char *answer;  /* first line of what the server said, or the error's text */
+	int error;	     /* errno of connect/send, 0 none */
+	bool relayed;	     /* a second connection was found */
+	struct rec_relay relay;
 	const char *dns_name; /* the name asked for when this probe is the DNS query of a trace */
 };
 
@@ -308,6 +317,7 @@ struct rec_step {
 
 struct rec_flight {
 	bool reply;
+	int leg; /* 0: the probe's own connection; 1: the one a relay opened for it */
 	unsigned attempt;
 	const char *title; /* "SYN" "SYN-ACK" "request" "query" "answer" "echo" ... */
 	struct rec_hdr hdr;

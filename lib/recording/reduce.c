@@ -11,6 +11,7 @@ static void reduce_one(struct recording *r)
 	r->flights.n = r->steps.n = 0;
 	d.ct_told = arena_new_array(a, bool, r->cts.n + 1);
 	reduce_flights(&d);
+	relay_legs(&d);
 	reduce_visits(&d);
 	choose_flights(&d);
 	place_visits(&d);

@@ -93,6 +93,12 @@ int add_flight(struct red *d, const struct pkt *p, unsigned attempt);
 /* Which flights are told step by step. */
 void choose_flights(struct red *d);
 
+/* relay.c: does the packet go to the pod on a relay's connection? Which flights are on it. The
+ * flight that goes to the pod: that of the relay, or `forward` where there is none. */
+bool relay_is_forward(const struct rec_probe *p, const struct pkt *k);
+void relay_legs(struct red *d);
+int relay_last(const struct red *d, int forward);
+
 /* visits.c, place.c */
 void reduce_visits(struct red *d);
 void place_visits(struct red *d);

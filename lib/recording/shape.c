@@ -149,11 +149,15 @@ SHAPE(shape_ask, S, REQ(S, what), INDEX(S, ns), F(S, question), F(S, answer), AD
 SHAPE(shape_perf, S, F(S, t), REQ(S, kind), F(S, dev), F(S, reason), F(S, function), F(S, text),
       HEX(S, skb));
 #undef S
+#define S struct rec_relay
+SHAPE(shape_relay, S, INDEX(S, ns), F(S, isn), OBJ(S, tuple, shape_tuple));
+#undef S
 #define S struct rec_probe
 SHAPE(shape_probe, S, REQ(S, lab), REQ(S, from), REQ(S, to), INDEX(S, from_ns), REQ(S, proto),
       ADDR(S, src), ADDR(S, dst), F(S, sport), F(S, dport), F(S, isn),
       {.key = "cookie", .type = SHAPE_COOKIE, .off = offsetof(S, cookie)}, F(S, t_start),
-      F(S, t_end), REQ(S, outcome), F(S, answer), F(S, error), F(S, dns_name));
+      F(S, t_end), REQ(S, outcome), F(S, answer), F(S, error),
+      OBJ_IF(S, relay, shape_relay, relayed), F(S, dns_name));
 #undef S
 #define S struct rec_hdr
 SHAPE(shape_hdr, S, OBJ(S, inner, shape_tuple), F(S, ttl), F(S, ip_len), F(S, seq), F(S, ack),
@@ -172,7 +176,7 @@ SHAPE(shape_step, S, ENUM(S, kind, rec_step_names), INDEX(S, flight), INDEX(S, n
       F(S, t), F(S, delta_ns), F(S, median_ns), INDEX(S, sight));
 #undef S
 #define S struct rec_flight
-SHAPE(shape_flight, S, F(S, reply), F(S, attempt), REQ(S, title), OBJ(S, hdr, shape_hdr),
+SHAPE(shape_flight, S, F(S, reply), F(S, leg), F(S, attempt), REQ(S, title), OBJ(S, hdr, shape_hdr),
       INTS(S, sights), F(S, first_step), F(S, n_steps));
 #undef S
 #define S struct rec_verdict

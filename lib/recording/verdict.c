@@ -293,7 +293,7 @@ static void judge(struct red *d)
 		return;
 	}
 	if (is_answered(d)) {
-		delivered(d, forward);
+		delivered(d, relay_last(d, forward));
 		return;
 	}
 	if (by_rule(d, forward) || refused(d, forward))

@@ -137,11 +137,13 @@ static void add_time(struct strbuf *out, int64_t median, int64_t p90)
 static void time_there(const struct compare_col *c, struct strbuf *out)
 {
 	add_time(out, c->timing.there, c->timing.there_p90);
+	strbuf_adds(out, c->relayed && c->timing.there >= 0 ? ", to the relay" : "");
 }
 
 static void time_back(const struct compare_col *c, struct strbuf *out)
 {
 	add_time(out, c->timing.back, c->timing.back_p90);
+	strbuf_adds(out, c->relayed && c->timing.back >= 0 ? ", of the relay" : "");
 }
 
 static void time_answer(const struct compare_col *c, struct strbuf *out)
@@ -436,10 +438,10 @@ static json_t *col_json(const struct compare_col *c)
 	json_t *way = json_array();
 	vec_foreach (const struct compare_hop, h, &c->way)
 		json_array_append_new(way, json_pack("{s:s, s:s}", "ns", h->ns, "what", h->what));
-	json_t *o = json_pack("{s:s*, s:s*, s:s*, s:s*, s:s*, s:s*, s:s*, s:s*, s:b}", "lab",
+	json_t *o = json_pack("{s:s*, s:s*, s:s*, s:s*, s:s*, s:s*, s:s*, s:s*, s:b, s:b}", "lab",
 			      c->lab, "engine", c->engine, "kernel", c->kernel, "from", c->from,
 			      "to", c->to, "result", c->result, "server", c->server, "node",
-			      c->node, "same_node", c->same_node);
+			      c->node, "same_node", c->same_node, "relayed", c->relayed);
 	json_t *size =
 		json_pack("{s:s*, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:o}", "tunnel",
 			  c->tunnel, "overhead", (int)c->overhead, "ip_bytes", (int)c->ip_bytes,

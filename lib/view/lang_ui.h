@@ -23,6 +23,7 @@
 	X("ui.decides", "<- this decides", "<- 由此决定")                                          \
 	X("ui.step-of", "step {1} of {2}", "第 {1} 步，共 {2} 步")                                 \
 	X("ui.forward", "forward", "去程")                                                         \
+	X("ui.relayed", "relayed", "中继")                                                         \
 	X("ui.reply", "reply", "回程")                                                             \
 	X("ui.attempt", "attempt {1}", "第 {1} 次尝试")                                            \
 	X("ui.comma", ", ", "，")                                                                  \

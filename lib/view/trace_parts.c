@@ -338,6 +338,10 @@ void trace_flight(const struct rec_flight *f, enum view_lang l, struct strbuf *o
 	strbuf_adds(out, f->title);
 	lang_say(out, l, "ui.comma");
 	lang_say(out, l, f->reply ? "ui.reply" : "ui.forward");
+	if (f->leg) {
+		lang_say(out, l, "ui.comma");
+		lang_say(out, l, "ui.relayed");
+	}
 	if (f->attempt > 1) {
 		snprintf(n, sizeof(n), "%u", f->attempt);
 		lang_say(out, l, "ui.comma");

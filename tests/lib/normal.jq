@@ -8,7 +8,7 @@ def step: "\(.kind) \(.where // "")\(if .hook then ", \(.table) \(.hook)" else "
 	(select(.next_key) | "    NEXT \(.next_key)\(if .next then ": " + .next else "" end)"),
 	(select(.try_cmd) | "    TRY \(.try_where) -- \(.try_cmd)  ~ \(.try_expect)");
 "\(.probe.from) to \(.probe.to), \(.probe.proto): \(.probe.outcome)\(if .probe.answer then ", " + .probe.answer else "" end)",
-(.flights[] | "", "== \(.title), \(if .reply then "reply" else "forward" end)", (.steps[] | step)),
+(.flights[] | "", "== \(.title), \(if .reply then "reply" else "forward" end)\(if .leg then ", relayed" else "" end)", (.steps[] | step)),
 "",
 "\(.verdict.how) \(.verdict.result)\(if .verdict.cause then " " + .verdict.cause else "" end)\(
 	if .verdict.where then " in " + .verdict.where else "" end): \(.verdict.text)"
