@@ -16,6 +16,7 @@
 #include "labd/lab/journal.h"
 #include "labd/lab/kobjects.h"
 #include "labd/lab/life.h"
+#include "labd/lab/site.h"
 #include "labd/lab/where.h"
 #include "labd/kernel/kmod.h"
 #include "labd/reach_call.h"
@@ -408,7 +409,13 @@ static int exec_in(struct session *s, const struct stored *lab, const struct whe
 	if (r < 0)
 		return r;
 	struct proc_child child;
+	struct cgroup cg;
+	struct cgroup_limits limits = lab_bounds(lab);
+	cgroup_open(engine(s)->run, lab->name, &cg);
+	run.cgroup = &cg;
+	run.limits = &limits;
 	r = proc_exec(&p, ns->kind, &run, &child, err);
+	cgroup_close(&cg);
 	close(p.netns);
 	if (r < 0)
 		return r;

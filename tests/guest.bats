@@ -129,6 +129,22 @@ transcript() {
 	has 'nginx'
 }
 
+@test "bounds of a lab in a guest: processes and memory, by cgroup v2" {
+	run labctl doctor
+	has '^guest engine'
+	has '^  ok +control groups'
+	lab_file bounded 90 64Mi >"$TEST_DIR/bounded.yaml"
+	labctl up "$TEST_DIR/bounded.yaml" --engine guest
+	labctl -l bounded exec -i eater -- sh -c 'cat >/tmp/escape; chmod 755 /tmp/escape' <"$BUILD/tests/escape"
+	run labctl -l bounded exec eater -- /tmp/escape eat-memory 200
+	[ "$status" = 137 ]
+	run labctl -l bounded exec eater -- timeout 5 /tmp/escape fork-bomb
+	has '^made [1-8][0-9], then Resource temporarily unavailable'
+	run labctl ls
+	has '^bounded +guest +running'
+	labctl down bounded
+}
+
 @test "an ordinary user gets a guest without asking where this kernel lacks ipip, and it leaves nothing" {
 	need_root
 	[ ! -e /sys/module/ipip ] || skip "this kernel has ipip"

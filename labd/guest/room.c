@@ -168,6 +168,9 @@ static void kernel_settings(void)
 		sysctl("/proc/sys/kernel/modprobe", exe);
 	}
 	setrlimit(RLIMIT_NOFILE, &files);
+	/* so that labs can have bounds; here is nobody else who might mind */
+	if (path_exists("/sys/fs/cgroup/cgroup.subtree_control"))
+		sysctl("/sys/fs/cgroup/cgroup.subtree_control", "+pids +memory");
 	if (sethostname("guest", 5) < 0)
 		perror("sethostname");
 }

@@ -7,16 +7,15 @@
 #include "labd/kernel/probe.h"
 
 #include <errno.h>
-#include <linux/magic.h>
 #include <linux/pkt_sched.h>
 #include <sched.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
+#include "labd/kernel/cgroup.h"
 #include "labd/kernel/nlbatch.h"
 #include "labd/kernel/probe_table.h"
 #include "labd/kernel/probe_try.h"
@@ -123,11 +122,9 @@ static bool is_trace(const struct probe *p)
 	return try_xt(XT_TARGET, "TRACE", 0);
 }
 
-static bool is_cgroup2(const struct probe *p)
+static bool is_cgroups(const struct probe *p)
 {
-	struct statfs s;
-	return (statfs("/sys/fs/cgroup", &s) == 0 && s.f_type == CGROUP2_SUPER_MAGIC) ||
-	       (statfs("/sys/fs/cgroup/unified", &s) == 0 && s.f_type == CGROUP2_SUPER_MAGIC);
+	return cgroup_usable();
 }
 
 #define AT(member) offsetof(struct probe, member)
@@ -158,7 +155,8 @@ const struct feature probe_features[] = {
 	{"NFQUEUE", AT(nfqueue), "nfnetlink_queue xt_NFQUEUE", is_nfqueue,
 	 "a trace's single steps"},
 	{"TRACE", AT(trace), "xt_TRACE", is_trace, "the way through the rules in a trace"},
-	{"cgroup2", AT(cgroup2), "", is_cgroup2, "resource control"},
+	{"control groups", AT(cgroups), "", is_cgroups,
+	 "bounds on a lab's processes and memory (else rlimits, which hold less)"},
 };
 const size_t probe_nfeatures = ARRAY_SIZE(probe_features);
 

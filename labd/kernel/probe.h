@@ -20,7 +20,7 @@ struct probe {
 	bool nft_tables; /* iptables-nft works, with nat */
 	bool nft_native; /* nft nat chains */
 	bool ipset, xt_set, ipvs, conntrack, nfacct, netem, nflog, nfqueue, trace;
-	bool cgroup2;
+	bool cgroups;
 	enum ipt_backend backend; /* what `auto` picks: legacy where it works, else nft */
 };
 

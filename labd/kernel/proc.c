@@ -153,7 +153,7 @@ int proc_setup(const char *shared, struct err *err)
 
 struct spawn {
 	const struct dns *ns;
-	const char *backend;
+	const struct proc_env *env;
 	int pidfd;
 	int r;
 	struct err *err;
@@ -190,9 +190,13 @@ static int first_process_setup(const struct spawn *s)
 	if ((proc_g.ns_flags & CLONE_NEWUTS) &&
 	    sethostname(s->ns->hostname, strlen(s->ns->hostname)) < 0)
 		return err_sys(s->err, errno, "setting the host name %s", s->ns->hostname);
-	r = rootfs_enter(s->ns, s->backend, s->err);
+	r = rootfs_enter(s->ns, s->env->backend, s->err);
 	if (r == 0)
 		r = proc_pristine(INIT_FD_STATUS_WRITE + 1, s->err);
+	if (r == 0)
+		r = s->env->limits && !cgroup_is(s->env->cgroup)
+			    ? proc_rlimits(s->env->limits, s->err)
+			    : 0;
 	if (r == 0)
 		r = caps_drop(s->ns->kind, s->err);
 	return r < 0 ? r : seccomp_seal(s->err);
@@ -265,17 +269,17 @@ static int spawn_netns(struct nsproc *ret, struct err *err)
 	return 0;
 }
 
-static int spawn_process(const struct dns *ns, const char *backend, int parent_pidfd,
+static int spawn_process(const struct dns *ns, const struct proc_env *env, int parent_pidfd,
 			 struct nsproc *ret, struct err *err)
 {
-	struct spawn s = {.ns = ns, .backend = backend, .pidfd = -1, .err = err};
+	struct spawn s = {.ns = ns, .env = env, .pidfd = -1, .err = err};
 	int fds[2];
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return err_sys(err, errno, "pipe");
 	_close_ int write_end = fds[1];
 	dup3(fds[0], proc_g.release, O_CLOEXEC);
 	close(fds[0]);
-	int r = proc_helper(intermediate, &s, CLONE_FILES, parent_pidfd, err);
+	int r = proc_helper(intermediate, &s, CLONE_FILES, parent_pidfd, env->cgroup, err);
 	/* Our copy of the read end, or a dead process could not be told from a waiting one. */
 	dup3(proc_g.null, proc_g.release, O_CLOEXEC);
 	_close_ int pidfd = s.pidfd;
@@ -309,7 +313,7 @@ int proc_spawn(const struct proc_env *e, const struct desired *d, int i,
 	_close_ int pidfd = parent ? proc_pidfd(parent->pid, parent->starttime) : -1;
 	if (parent && pidfd < 0)
 		return err_set(err, ESRCH, "%s: its node is gone", ns->name);
-	int r = spawn_process(ns, e->backend, pidfd, ret, err);
+	int r = spawn_process(ns, e, pidfd, ret, err);
 	return r < 0 ? err_wrap(err, "%s", ns->name) : 0;
 }
 

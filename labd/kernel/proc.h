@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
+#include "labd/kernel/cgroup.h"
 #include "lib/base/err.h"
 #include "lib/plan/desired.h"
 
@@ -34,6 +35,8 @@ struct proc_env {
 	const char *dir;     /* the lab's state directory, e.g. /run/labd/labs/NAME */
 	const char *shared;  /* a directory all labs share for the read-only /etc template */
 	const char *backend; /* "legacy" | "nft": what `iptables` is inside */
+	const struct cgroup *cgroup;	    /* where its processes belong, or NULL */
+	const struct cgroup_limits *limits; /* where that is none, or NULL */
 };
 
 /* Once per engine start: prepare what all namespaces share (see rootfs.h; `shared` is only its
@@ -101,6 +104,8 @@ struct proc_run {
 	bool tty;     /* a new pseudo-terminal is its controlling terminal */
 	uint16_t rows, cols;
 	bool busybox_first;
+	const struct cgroup *cgroup;	    /* the lab's, or NULL */
+	const struct cgroup_limits *limits; /* where that is none, or NULL */
 };
 
 struct proc_child {

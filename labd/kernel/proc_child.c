@@ -14,47 +14,44 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#ifdef __SANITIZE_ADDRESS__
-#include <sanitizer/asan_interface.h>
-#endif
-
+#include "labd/kernel/cgroup.h"
 #include "labd/kernel/proc_priv.h"
 #include "labd/kernel/rootfs.h"
 #include "labd/kernel/rootless.h"
 #include "lib/base/cleanup.h"
+#include "lib/base/limits.h"
 
-#define CHILD_STACK (256 * 1024)
 #define NOFILE_SOFT 1024 /* more makes programs slow that close all they might have */
 #define NOFILE_HARD 524288
 #define LAST_SIGNAL 31
 
 struct proc_state proc_g = {.init = -1, .mnt = -1, .null = -1, .release = -1, .pidns = -1};
 
-pid_t proc_clone(int depth, int (*fn)(void *), void *arg, unsigned flags, int *pidfd)
+static int no_child(int code, bool bounded, struct err *err)
 {
-	static char stacks[2][CHILD_STACK] __attribute__((aligned(16)));
-#ifdef __SANITIZE_ADDRESS__
-	/* The last child to stand on it left by exec, its frames still marked. */
-	ASAN_UNPOISON_MEMORY_REGION(stacks[depth], CHILD_STACK);
-#endif
-	pid_t pid = clone(fn, stacks[depth] + CHILD_STACK,
-			  (int)(flags | CLONE_VM | CLONE_VFORK | SIGCHLD), arg, pidfd);
-	return pid < 0 ? -errno : pid;
+	err_sys(err, code, "making a process");
+	if (code == -EAGAIN && bounded)
+		err_hint(err,
+			 "the lab has as many processes as it may have, see lab.yaml(5), limits; "
+			 "labctl down ends them all");
+	return code;
 }
 
-pid_t proc_child(int (*fn)(void *), void *arg, unsigned flags, int pidns, struct err *err)
+pid_t proc_child(int (*fn)(void *), void *arg, unsigned flags, int pidns, const struct cgroup *cg,
+		 struct err *err)
 {
 	sigset_t all, old;
 	sigfillset(&all);
 	if (pidns >= 0 && setns(pidns, CLONE_NEWPID) < 0)
 		return err_sys(err, errno, "entering the PID namespace");
 	sigprocmask(SIG_BLOCK, &all, &old);
-	pid_t pid = proc_clone(0, fn, arg, flags, NULL);
+	pid_t pid = cgroup_is(cg) ? proc_clone_in(cg, fn, arg, flags)
+				  : proc_clone(0, fn, arg, flags, NULL);
 	sigprocmask(SIG_SETMASK, &old, NULL);
 	/* Our own children would be born into a lab if this failed; it cannot, but by our bug. */
 	if (pidns >= 0 && setns(proc_g.pidns, CLONE_NEWPID) < 0)
 		abort();
-	return pid < 0 ? err_sys(err, pid, "making a process") : pid;
+	return pid < 0 ? no_child(pid, cgroup_is(cg), err) : pid;
 }
 
 int proc_wait(pid_t pid)
@@ -67,9 +64,10 @@ int proc_wait(pid_t pid)
 	return status;
 }
 
-int proc_helper(int (*fn)(void *), void *arg, unsigned flags, int pidns, struct err *err)
+int proc_helper(int (*fn)(void *), void *arg, unsigned flags, int pidns, const struct cgroup *cg,
+		struct err *err)
 {
-	pid_t pid = proc_child(fn, arg, flags, pidns, err);
+	pid_t pid = proc_child(fn, arg, flags, pidns, cg, err);
 	if (pid < 0)
 		return pid;
 	int status = proc_wait(pid);
@@ -122,6 +120,22 @@ int proc_pidfd(pid_t pid, uint64_t starttime)
 	if (fd < 0 || !proc_alive(pid, starttime))
 		return -ESRCH;
 	return take_fd(&fd);
+}
+
+static int lower(int what, rlim_t value, struct err *err)
+{
+	struct rlimit lim;
+	if (getrlimit(what, &lim) < 0 || lim.rlim_max <= value)
+		return 0;
+	lim = (struct rlimit){value, value};
+	return setrlimit(what, &lim) < 0 ? err_sys(err, errno, "setrlimit") : 0;
+}
+
+int proc_rlimits(const struct cgroup_limits *l, struct err *err)
+{
+	/* The kernel counts a user's processes, all labs' together. */
+	int r = lower(RLIMIT_NPROC, l->processes + LAB_PROCESSES, err);
+	return r < 0 ? r : lower(RLIMIT_DATA, l->memory, err);
 }
 
 int proc_pristine(unsigned keep, struct err *err)

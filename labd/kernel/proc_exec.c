@@ -161,6 +161,8 @@ static int exec_child(void *arg)
 		x->r = attach_stdio(x);
 	if (x->r == 0)
 		x->r = proc_pristine(3, x->err);
+	if (x->r == 0 && x->run->limits && !cgroup_is(x->run->cgroup))
+		x->r = proc_rlimits(x->run->limits, x->err);
 	if (x->r == 0)
 		x->r = caps_drop(x->kind, x->err);
 	if (x->r == 0)
@@ -231,7 +233,7 @@ int proc_exec(const struct nsproc *p, enum dns_kind kind, const struct proc_run 
 		return err_set(err, ESRCH, "it does not run any more");
 	x.target = target;
 	int r = run->tty ? 0 : make_pipes(x.stdio, parent, err);
-	pid_t pid = r < 0 ? r : proc_child(exec_child, &x, CLONE_FILES, target, err);
+	pid_t pid = r < 0 ? r : proc_child(exec_child, &x, CLONE_FILES, target, run->cgroup, err);
 	close_three(x.stdio);
 	r = pid < 0 ? pid : x.r;
 	if (r == 0 && run->tty)

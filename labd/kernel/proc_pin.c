@@ -202,7 +202,7 @@ static int inside(const struct nsproc *p, struct inside *x, struct err *err)
 		return err_set(err, ESRCH, "process %d does not run any more", (int)p->pid);
 	x->target = target;
 	x->err = err;
-	int r = proc_helper(inside_main, x, CLONE_FILES, -1, err);
+	int r = proc_helper(inside_main, x, CLONE_FILES, -1, NULL, err);
 	return r < 0 ? r : x->r;
 }
 

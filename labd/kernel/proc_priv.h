@@ -47,11 +47,15 @@ extern struct proc_state proc_g;
  * such a child. pidfd may be NULL; else flags has CLONE_PIDFD.
  */
 pid_t proc_clone(int depth, int (*fn)(void *), void *arg, unsigned flags, int *pidfd);
+/* The same at depth 0, born in a control group (cgroup_is(cg)). */
+pid_t proc_clone_in(const struct cgroup *cg, int (*fn)(void *), void *arg, unsigned flags);
 /* proc_clone() by labd: signals blocked meanwhile; if pidns >= 0 it is a pidfd and the child is
- * born into that process's PID namespace. */
-pid_t proc_child(int (*fn)(void *), void *arg, unsigned flags, int pidns, struct err *err);
+ * born into that process's PID namespace; cg may be NULL. */
+pid_t proc_child(int (*fn)(void *), void *arg, unsigned flags, int pidns, const struct cgroup *cg,
+		 struct err *err);
 /* proc_child() of one that ends without exec; waits for it. */
-int proc_helper(int (*fn)(void *), void *arg, unsigned flags, int pidns, struct err *err);
+int proc_helper(int (*fn)(void *), void *arg, unsigned flags, int pidns, const struct cgroup *cg,
+		struct err *err);
 /* Call again after EINTR; the wait status or a negative errno. */
 int proc_wait(pid_t pid);
 
@@ -68,6 +72,9 @@ bool proc_stat_read(pid_t pid, struct proc_stat *ret);
 /* For a child about to exec: default signal actions and an empty mask, umask 022, no supplementary
  * groups, container-like limits, and no descriptor from `keep` on survives. */
 int proc_pristine(unsigned keep, struct err *err);
+
+/* What stands in for a control group, in a child about to exec. */
+int proc_rlimits(const struct cgroup_limits *l, struct err *err);
 
 /* NAME=value strings for a program inside: PATH, HOME, then HOSTNAME and TERM unless NULL, then
  * extra (which win over all). NULL-terminated; from the arena. */

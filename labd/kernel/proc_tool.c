@@ -111,7 +111,7 @@ int proc_tool_out(int netns, const char *const *argv, const char *input, size_t 
 	if (e < 0)
 		return err ? err->code : -ENOMEM;
 	struct tool t = {.argv = argv, .env = env, .netns = netns, .stdio = {in, o, e}};
-	pid_t pid = proc_child(tool_child, &t, 0, -1, err);
+	pid_t pid = proc_child(tool_child, &t, 0, -1, NULL, err);
 	if (pid < 0)
 		return pid;
 	int status = wait_bounded(pid, argv[0], err);

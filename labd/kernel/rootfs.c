@@ -203,7 +203,7 @@ int rootfs_template(const char *shared, int init_src, const char *applets, int *
 		.init = -1,
 		.err = err,
 	};
-	int r = proc_helper(template_main, &t, CLONE_FILES, -1, err);
+	int r = proc_helper(template_main, &t, CLONE_FILES, -1, NULL, err);
 	if (r == 0)
 		r = t.r;
 	if (r < 0) {

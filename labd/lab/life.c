@@ -204,6 +204,9 @@ static int undo(const struct engine *e, const char *name, struct err *err)
 			worst = r;
 		crash_point("unpinned", NULL);
 	}
+	if (cgroup_remove(e->run, name, err) < 0)
+		log_warn("lab %s: %s", name,
+			 err->text); /* empty soon, and the next lab's of that name */
 	return worst < 0 ? worst : store_remove(e, name, err);
 }
 

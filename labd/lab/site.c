@@ -22,17 +22,35 @@ void lab_pin_name(const char *lab, const char *ns, char *buf, size_t size)
 
 void site_init(struct site *s, const struct engine *e, const char *name)
 {
-	*s = (struct site){.e = e, .lab = {.lock = -1}};
+	*s = (struct site){.e = e, .lab = {.lock = -1}, .cgroup = CGROUP_NONE};
 	snprintf(s->lab.name, sizeof(s->lab.name), "%s", name);
 	snprintf(s->lab.dir, sizeof(s->lab.dir), "%s/labs/%s", e->run, name);
 	snprintf(s->shared, sizeof(s->shared), "%s/shared", e->run);
-	s->env = (struct proc_env){.lab = s->lab.name, .dir = s->lab.dir, .shared = s->shared};
+	s->env = (struct proc_env){.lab = s->lab.name,
+				   .dir = s->lab.dir,
+				   .shared = s->shared,
+				   .cgroup = &s->cgroup,
+				   .limits = &s->limits};
+}
+
+struct cgroup_limits lab_bounds(const struct stored *s)
+{
+	const struct lab_limits *l = &s->objects->lab.limits;
+	const struct cgroup_limits asked = {.processes = l->processes, .memory = l->memory};
+	size_t machines = 0;
+	vec_foreach (const struct dns, ns, &s->desired->ns)
+		machines += ns->kind != DNS_FABRIC && ns->kind != DNS_ROUTER;
+	return cgroup_bounds(machines, &asked, cgroup_total());
 }
 
 int site_slots(struct site *s, struct err *err)
 {
 	size_t n = s->lab.desired->ns.n;
 	s->env.backend = store_backend(s->e, &s->lab) == IPT_NFT ? "nft" : "legacy";
+	s->limits = lab_bounds(&s->lab);
+	int r = cgroup_make(s->e->run, s->lab.name, &s->limits, &s->cgroup, err);
+	if (r < 0)
+		return r;
 	s->procs = calloc(n, sizeof(*s->procs));
 	s->netns = calloc(n, sizeof(*s->netns));
 	if (!s->procs || !s->netns)
@@ -53,6 +71,7 @@ void site_free(struct site *s)
 		if (s->procs[i].release >= 0)
 			close(s->procs[i].release);
 	}
+	cgroup_close(&s->cgroup);
 	free(s->procs);
 	free(s->netns);
 	s->procs = NULL;

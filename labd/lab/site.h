@@ -16,13 +16,18 @@ struct site {
 	struct stored lab; /* owned; desired is what the site is to become */
 	struct proc_env env;
 	char shared[256];
+	struct cgroup cgroup;
+	struct cgroup_limits limits;
 	struct nsproc *procs; /* one per desired.ns */
 	int *netns;	      /* likewise; -1: not made or not opened; borrowed from procs */
 };
 
 /* The lab's directory and the names of things; lab.desired comes later (store_derive). */
 void site_init(struct site *s, const struct engine *e, const char *name);
-/* Room for desired.ns; nothing is opened. */
+/* A lab's bounds: what its file says, or the usual for its size. */
+struct cgroup_limits lab_bounds(const struct stored *s);
+/* Room for desired.ns, and the lab's control group, made or with its bounds anew; no namespace is
+ * opened. */
 int site_slots(struct site *s, struct err *err);
 void site_free(struct site *s);
 

@@ -25,10 +25,19 @@
 #define MAX_ENV		256
 #define MAX_FRAME_BYTES (256u * 1024u) /* one data frame of the protocol */
 #define MAX_MESSAGE_BYTES                                                                          \
-	(MAX_TOTAL_BYTES * 2u)	      /* one JSON message (an `up` carries the objects) */
-#define MAX_LAB_NAME  40	      /* so that LAB-NODE-POD stays a file name */
-#define MAX_NAME      253	      /* DNS subdomain, RFC 1123 */
-#define MAX_LABEL     63	      /* DNS label */
-#define MAX_LOG_BYTES (1024u * 1024u) /* kept of one container's output */
+	(MAX_TOTAL_BYTES * 2u) /* one JSON message (an `up` carries the objects) */
+#define MAX_LAB_NAME 40	       /* so that LAB-NODE-POD stays a file name */
+#define MAX_NAME     253       /* DNS subdomain, RFC 1123 */
+#define MAX_LABEL    63	       /* DNS label */
+/* One lab's share of the machine (labd/kernel/cgroup.h), where its file asks for no other:
+ * something, and so much more for each node, pod and host; of the memory at most three quarters. */
+#define LAB_PROCESSES	   1024u
+#define LAB_PROCESSES_EACH 64u
+#define LAB_MEMORY	   (1024u * 1024u * 1024u)
+#define LAB_MEMORY_EACH	   (64u * 1024u * 1024u)
+#define MIN_LAB_PROCESSES  32u /* a lab's own few */
+#define MAX_LAB_PROCESSES  1000000u
+#define MIN_LAB_MEMORY	   (16u * 1024u * 1024u)
+#define MAX_LOG_BYTES	   (1024u * 1024u) /* kept of one container's output */
 
 #endif

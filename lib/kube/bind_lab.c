@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Tables of kind: Lab, our own. The only kind in which an unknown key is a fault. */
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/limits.h"
 #include "lib/kube/bind.h"
 
 static const struct word versions[] = {{"1.20", KUBE_1_20},
@@ -102,6 +105,44 @@ static const struct shape flow_shape = SHAPE(flow_fields);
 static const struct list_of list_of_flows = {
 	.item = bind_shape, .arg = &flow_shape, .size = sizeof(struct flow), .init = &flow_init};
 
+/* A quantity of memory as Kubernetes writes it: a number with k M G or Ki Mi Gi behind it. */
+static bool bind_memory(struct binder *b, const struct at *at, json_t *v, void *dst,
+			const void *arg)
+{
+	static const struct {
+		const char *unit;
+		uint64_t bytes;
+	} units[] = {{"", 1},	       {"k", 1000},	 {"M", 1000000},  {"G", 1000000000},
+		     {"Ki", 1u << 10}, {"Mi", 1u << 20}, {"Gi", 1u << 30}};
+	char text[32];
+	const char *s = json_string_value(v);
+	if (json_is_integer(v)) {
+		snprintf(text, sizeof(text), "%" JSON_INTEGER_FORMAT, json_integer_value(v));
+		s = text;
+	}
+	if (!s)
+		return bind_wrong_type(b, at, v, "an amount of memory such as 512Mi");
+	size_t digits = strspn(s, "0123456789");
+	uint64_t n = digits && digits < 16 ? strtoull(s, NULL, 10) : 0, bytes = 0;
+	for (size_t i = 0; i < ARRAY_SIZE(units); i++)
+		if (strcmp(s + digits, units[i].unit) == 0)
+			bytes = units[i].bytes;
+	if (!n || !bytes || n > UINT64_MAX / bytes)
+		return bind_fault(b, at, NULL, "`%s` is not an amount of memory such as 512Mi", s);
+	if (n * bytes < MIN_LAB_MEMORY)
+		return bind_fault(b, at, NULL, "%s is less than the %uMi that a lab needs at least",
+				  s, MIN_LAB_MEMORY >> 20);
+	*(uint64_t *)dst = n * bytes;
+	return true;
+}
+
+static const struct range range_processes = {MIN_LAB_PROCESSES, MAX_LAB_PROCESSES};
+static const struct field limits_fields[] = {
+	FIELD("processes", struct lab_limits, processes, bind_uint, &range_processes),
+	FIELD("memory", struct lab_limits, memory, bind_memory, NULL),
+};
+static const struct shape limits_shape = SHAPE(limits_fields);
+
 static const struct field spec_fields[] = {
 	FIELD("description", struct lab_spec, description, bind_str, NULL),
 	FIELD("kubernetes", struct lab_spec, kubernetes, bind_version, &words_version),
@@ -112,6 +153,7 @@ static const struct field spec_fields[] = {
 	{.key = "underlay", .fn = bind_underlay, .arg = &underlay_shape},
 	FIELD("hosts", struct lab_spec, hosts, bind_list, &list_of_hosts),
 	FIELD("flows", struct lab_spec, flows, bind_list, &list_of_flows),
+	FIELD("limits", struct lab_spec, limits, bind_shape, &limits_shape),
 };
 
 static bool finish_spec(struct binder *b, const struct at *at, json_t *v, void *obj)

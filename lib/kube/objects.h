@@ -58,6 +58,12 @@ struct flow {
 	strs expect;
 };
 
+/* What the lab may take of the machine; 0: the usual (lib/base/limits.h). */
+struct lab_limits {
+	unsigned processes;
+	uint64_t memory; /* bytes */
+};
+
 struct lab_spec {
 	bool present; /* false: bare manifests */
 	struct meta meta;
@@ -69,6 +75,7 @@ struct lab_spec {
 	vec_of(struct underlay) underlays;
 	vec_of(struct lab_host) hosts;
 	vec_of(struct flow) flows;
+	struct lab_limits limits;
 };
 
 /* core/v1 -------------------------------------------------------------------------------------- */

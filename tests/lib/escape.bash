@@ -1,4 +1,4 @@
-# Shared by escape.bats and guest.bats: tests/lib/escape.c in a pod and in a node. COMMAND... is the labctl to be used.
+# Shared by escape.bats, bounds.bats and guest.bats: tests/lib/escape.c in a pod and in a node. COMMAND... is the labctl to be used.
 
 # put_escape COMMAND...: the program is there as /tmp/escape.
 put_escape() {
@@ -18,4 +18,30 @@ all_refused() {
 		has '^refused: bpf'
 		has '^refused: an abstract socket'
 	done
+}
+
+# lab_file NAME PROCESSES MEMORY: a lab with bounds; pods eater and web.
+lab_file() {
+	cat <<-Y
+		apiVersion: labd.dev/v1
+		kind: Lab
+		metadata: {name: $1}
+		spec: {cni: flannel, underlay: {cidr: 192.0.2.0/24, nic: eth0}, limits: {processes: $2, memory: $3}}
+		---
+		apiVersion: v1
+		kind: Node
+		metadata: {name: n1}
+		spec: {podCIDR: 10.244.0.0/24}
+		status: {addresses: [{type: InternalIP, address: 192.0.2.11}]}
+		---
+		apiVersion: v1
+		kind: Pod
+		metadata: {name: eater}
+		spec: {nodeName: n1, containers: [{name: c, image: busybox}]}
+		---
+		apiVersion: v1
+		kind: Pod
+		metadata: {name: web}
+		spec: {nodeName: n1, containers: [{name: c, image: agnhost}]}
+	Y
 }

@@ -132,7 +132,8 @@ static int setup(void **state)
 		return -1;
 	lab.a = arena_new();
 	lab.d.arena = lab.a;
-	lab.env = (struct proc_env){"t", shared, shared, "legacy"};
+	lab.env =
+		(struct proc_env){.lab = "t", .dir = shared, .shared = shared, .backend = "legacy"};
 	if (proc_setup(shared, &err) < 0) {
 		err_print(&err, "test_proc");
 		return -1;
