@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "labctl/trace.h"
 #include "lib/base/cleanup.h"
@@ -61,6 +62,17 @@ static int record(const struct verify *v, const struct check *c, int wait_ms,
 	return r;
 }
 
+/* On a terminal: what takes a while. NULL: it is over. */
+static void progress(const char *what)
+{
+	if (!isatty(STDERR_FILENO))
+		return;
+	fputs("\r\033[K", stderr);
+	if (what)
+		fprintf(stderr, "%s ...", what);
+	fflush(stderr);
+}
+
 static void check_flow(struct verify *v, const json_t *flow)
 {
 	struct check c = {.kind = "flow",
@@ -71,6 +83,7 @@ static void check_flow(struct verify *v, const json_t *flow)
 	struct recording *r = NULL;
 	double start = now();
 	struct err err = {0};
+	progress(arena_printf(v->a, "flow %s", c.name));
 	int k = record(v, &c, patience_ms(&lines), &r, &err);
 	c.seconds = now() - start;
 	if (k < 0) {
@@ -102,7 +115,10 @@ static int run(const struct opts *o, struct verify *v, struct err *err)
 	json_array_foreach (json_object_get(lab, "flows"), i, f)
 		check_flow(v, f);
 	json_decref(lab);
-	return verify_pairs(v, err);
+	progress("every pair");
+	r = verify_pairs(v, err);
+	progress(NULL);
+	return r;
 }
 
 size_t verify_failed(const struct verify *v)

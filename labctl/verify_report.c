@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "labctl/progress.h"
 #include "labctl/verify.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/file.h"
@@ -147,6 +148,7 @@ static void add_flow(const struct check *c, struct strbuf *out)
 void verify_table(const struct verify *v)
 {
 	_strbuf_ struct strbuf out = STRBUF_INIT;
+	bool colour = use_colour();
 	rows list = {0};
 	size_t to = 2, from = 4;
 	make_rows(v, &list);
@@ -156,8 +158,11 @@ void verify_table(const struct verify *v)
 	}
 	strbuf_addf(&out, "%-8s%-10s%-*s   %s\n", "RESULT", "CHECK", (int)to, "TO", "FROM");
 	vec_foreach (const struct row, r, &list) {
-		strbuf_addf(&out, "%-8s%-10s%-*s   %s\n", r->failed ? "FAILED" : "ok",
-			    r->first->kind, (int)to, r->to, r->from);
+		const char *word = r->failed ? "FAILED  " : "ok      ";
+		if (colour)
+			word = arena_printf(v->a, "\033[%dm%s\033[0m", r->failed ? 31 : 32, word);
+		strbuf_addf(&out, "%s%-10s%-*s   %s\n", word, r->first->kind, (int)to, r->to,
+			    r->from);
 		if (!r->first->name)
 			add_reasons(v, r, &out);
 		else if (r->failed)
