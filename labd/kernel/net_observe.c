@@ -2,13 +2,16 @@
 /*
  * net_observe: a namespace's links, addresses, routes, neighbours and forwarding entries read back
  * into the form of the desired state; see net.h. libnl's caches give most of it; what they do not
- * carry (hairpin, accept_ra, an address's metric, proxy_delay, FDB) is taken from the dumps
- * themselves.
+ * carry (tunnels, hairpin, accept_ra, an address's metric, proxy_delay, FDB) is taken from the
+ * dumps themselves.
  */
+#include "labd/kernel/nlbatch.h" /* first: libc's net/if.h, to which the kernel's headers give way */
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
+#include <linux/if_tunnel.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
 #include <linux/neighbour.h>
@@ -17,15 +20,12 @@
 #include <netlink/route/addr.h>
 #include <netlink/route/link.h>
 #include <netlink/route/link/inet.h>
-#include <netlink/route/link/ipip.h>
-#include <netlink/route/link/vxlan.h>
 #include <netlink/route/neighbour.h>
 #include <netlink/route/route.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "labd/kernel/net.h"
-#include "labd/kernel/nlbatch.h"
 #include "labd/kernel/nlread.h"
 #include "lib/base/cleanup.h"
 
@@ -132,23 +132,19 @@ static struct dconf conf_of(struct rtnl_link *l)
 	return c;
 }
 
-static void read_tunnel(struct seen *s, struct rtnl_link *l, struct dlink *d)
+/* Of the dump itself: libnl trusts a tunnel to have its data. */
+static void read_tunnel(struct seen *s, const struct nlattr *data, struct dlink *d)
 {
-	uint32_t v;
+	struct nlattrs v;
+	nlread_by_type(nlread_nest(data), &v);
 	if (d->kind == DLINK_VXLAN) {
-		struct nl_addr *local = NULL;
-		if (rtnl_link_vxlan_get_id(l, &v) == 0)
-			d->vni = v;
-		if (rtnl_link_vxlan_get_port(l, &v) == 0)
-			d->port = v; /* libnl gives it in host byte order */
-		if (rtnl_link_vxlan_get_local(l, &local) == 0)
-			d->local = ip_of(local);
-		nl_addr_put(local);
-		if (rtnl_link_vxlan_get_link(l, &v) == 0)
-			d->lower = dev_name(s, (int)v);
+		d->vni = nlread_u32(v.v[IFLA_VXLAN_ID]);
+		d->port = nlread_be16(v.v[IFLA_VXLAN_PORT]);
+		d->local = nlread_be32(v.v[IFLA_VXLAN_LOCAL]);
+		d->lower = dev_name(s, (int)nlread_u32(v.v[IFLA_VXLAN_LINK]));
 	} else if (d->kind == DLINK_IPIP) {
-		d->local = ntohl(rtnl_link_ipip_get_local(l));
-		d->lower = dev_name(s, (int)rtnl_link_ipip_get_link(l));
+		d->local = nlread_be32(v.v[IFLA_IPTUN_LOCAL]);
+		d->lower = dev_name(s, (int)nlread_u32(v.v[IFLA_IPTUN_LINK]));
 	}
 }
 
@@ -173,10 +169,9 @@ static void see_link(struct nl_object *o, void *arg)
 	};
 	if (kind != DLINK_LO && kind != DLINK_TUNL0 && kind != DLINK_IPIP)
 		mac_of(rtnl_link_get_addr(l), &d->mac);
-	read_tunnel(s, l, d);
 }
 
-/* Hairpin and accept_ra: of the link dump, but not of libnl's link. */
+/* Tunnels, hairpin and accept_ra: of the link dump, but not (safely) of libnl's link. */
 static int see_link_message(struct nl_msg *m, void *arg)
 {
 	struct seen *s = arg;
@@ -187,6 +182,7 @@ static int see_link_message(struct nl_msg *m, void *arg)
 		return NL_OK;
 	nlread_by_type(nlread_attrs(nlmsg_hdr(m), sizeof(*ifi)), &at);
 	nlread_by_type(nlread_nest(at.v[IFLA_LINKINFO]), &in);
+	read_tunnel(s, in.v[IFLA_INFO_DATA], l);
 	nlread_by_type(nlread_nest(in.v[IFLA_INFO_SLAVE_DATA]), &in);
 	l->hairpin = l->master && nlread_u8(in.v[IFLA_BRPORT_MODE]);
 	nlread_by_type(nlread_nest(at.v[IFLA_AF_SPEC]), &in);
@@ -420,7 +416,9 @@ static int see_layer3(struct seen *s, struct err *err)
 	int r = rtnl_addr_alloc_cache(s->sk, &addrs);
 	r = see_cache(s, r, addrs, see_addr, "addresses", err);
 	if (r >= 0) {
-		r = rtnl_route_alloc_cache(s->sk, AF_INET, 0, &routes);
+		/* In two steps: libnl loses what it has read so far when filling fails. */
+		r = rtnl_route_alloc_cache(NULL, AF_INET, 0, &routes);
+		r = r < 0 ? r : nl_cache_refill(s->sk, routes);
 		r = see_cache(s, r, routes, see_route, "routes", err);
 	}
 	if (r >= 0) {

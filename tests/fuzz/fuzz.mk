@@ -19,11 +19,12 @@ fuzzers: $(FUZZERS)
 $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/libfuzz.a $(BUILD)/libtest.a
 	@mkdir -p $(@D)
 	@$(if $(V),,echo '  LINK  $@')
-	$(Q)$(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer,address,undefined -o $@ $< $(BUILD)/libfuzz.a \
+	$(Q)$(CC) $(LDFLAGS_ALL) $(WRAP) -fsanitize=fuzzer,address,undefined -o $@ $< $(BUILD)/libfuzz.a \
 		$(BUILD)/libtest.a $(LIBS_CTL) $(LIBS_LABD)
+$(BUILD)/fuzz/fuzz_wire: LDFLAGS_ALL += -Wl,--wrap=proc_spawn
 $(BUILD)/libfuzz.a: $(FUZZ_HELP)
 	@rm -f $@; ar rcs $@ $^
 $(BUILD)/tests/lab_json: $(BUILD)/obj/tests/lib/lab_json.o $(BUILD)/libtest.a
 	@mkdir -p $(@D)
 	@$(if $(V),,echo '  LINK  $@')
-	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $< $(BUILD)/libtest.a $(LIBS_CTL) $(LIBS_LABD)
+	$(Q)$(CC) $(LDFLAGS_ALL) $(WRAP) -o $@ $< $(BUILD)/libtest.a $(LIBS_CTL) $(LIBS_LABD)

@@ -68,7 +68,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			enum kube_version version = modes[m] == PROXY_NFTABLES ? KUBE_1_32 | (v & 1)
 						    : modes[m] == PROXY_USERSPACE ? v & 1
 										  : v;
-			plan_as(o, &(struct cluster_opts){"t", &version, &modes[m]}, false);
+			plan_as(o,
+				&(struct cluster_opts){.name = "t",
+						       .version = &version,
+						       .mode = &modes[m],
+						       .nfacct = size & 4},
+				false);
 		}
 	}
 	objects_release(o);

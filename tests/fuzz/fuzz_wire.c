@@ -4,6 +4,7 @@
  * received and carried out by labd's own table of calls, with a lab in the store whose programs are
  * not running, and without the right to touch the kernel. Anything else is bytes of the connection.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/securebits.h>
@@ -16,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "labd/kernel/proc.h"
 #include "labd/lab/journal.h"
 #include "labd/session.h"
 #include "lib/base/cleanup.h"
@@ -79,6 +81,16 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	log_set_level(LOG_CRIT);
 	drop_rights();
 	return 0;
+}
+
+/* The linker calls it in the place of proc_spawn() (fuzz.mk): no process is made. */
+int __wrap_proc_spawn(const struct proc_env *e, const struct desired *d, int i,
+		      const struct nsproc *parent, struct nsproc *ret, struct err *err);
+int __wrap_proc_spawn(const struct proc_env *e, const struct desired *d, int i,
+		      const struct nsproc *parent, struct nsproc *ret, struct err *err)
+{
+	*ret = (struct nsproc){.netns = -1, .release = -1};
+	return err_set(err, EPERM, "%s: not here", d->ns.v[i].name);
 }
 
 static void start_sleeper(void)
