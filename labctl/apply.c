@@ -8,6 +8,7 @@
 #include "labctl/client.h"
 #include "labctl/labfile.h"
 #include "labctl/objects.h"
+#include "labctl/progress.h"
 #include "labctl/verbs.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/limits.h"
@@ -61,8 +62,15 @@ static int send_change(const struct opts *o, const char *call, json_t *args,
 	}
 	if (lab)
 		json_object_set_new(args, "lab", json_string(lab));
-	struct call c = {.name = call, .args = args, .faults = &faults};
+	struct progress *p = progress_new("changed");
+	struct call c = {.name = call,
+			 .args = args,
+			 .progress = progress_take,
+			 .arg = p,
+			 .on_interrupt = "a change that has begun is finished",
+			 .faults = &faults};
 	r = client_call(k, &c, &result, err);
+	progress_free(p);
 	if (r == 0)
 		print_result(result);
 	else if (f && json_array_size(faults))

@@ -165,11 +165,12 @@ static int wait_message(struct wire *w, const struct call *c, const sigset_t *ma
 	struct timespec ts = {.tv_sec = c->timeout_s};
 	while (!wire_pending(w)) {
 		if (interrupted > told && told++ == 0) {
-			fprintf(stderr,
-				"\ninterrupted: undoing what was built (again: don't wait)\n");
-			shutdown(w->fd, SHUT_WR);
+			fprintf(stderr, "\ninterrupted: %s (again: don't wait)\n", c->on_interrupt);
+			if (c->cancellable)
+				shutdown(w->fd, SHUT_WR);
 		} else if (interrupted >= 2) {
-			return err_set(err, EINTR, "interrupted; the engine goes on undoing");
+			return err_set(err, EINTR,
+				       "interrupted: not waited for the engine, which goes on");
 		}
 		struct pollfd p = {.fd = w->fd, .events = POLLIN};
 		int n = ppoll(&p, 1, c->timeout_s ? &ts : NULL, mask);
@@ -221,10 +222,10 @@ static int call_once(enum engine_kind k, const struct call *c, json_t **result, 
 		return r;
 	struct signals s;
 	sigset_t now;
-	if (c->cancellable)
+	if (c->on_interrupt)
 		signals_hold(&s);
 	sigprocmask(SIG_SETMASK, NULL, &now);
-	if (c->cancellable) {
+	if (c->on_interrupt) {
 		sigdelset(&now, SIGINT);
 		sigdelset(&now, SIGTERM);
 	}
@@ -236,7 +237,7 @@ static int call_once(enum engine_kind k, const struct call *c, json_t **result, 
 		if (r == 0)
 			r = take_message(&w, c, result, err);
 	}
-	if (c->cancellable)
+	if (c->on_interrupt)
 		signals_release(&s);
 	return r < 0 ? r : 0;
 }

@@ -27,9 +27,13 @@ struct call {
 	/* Called for each progress message. */
 	void (*progress)(const json_t *progress, void *arg);
 	void *arg;
-	int timeout_s;	  /* without any message for so long the engine is given up; 0: wait on */
-	bool cancellable; /* SIGINT and SIGTERM half-close the connection, once */
-	json_t **faults;  /* faults of an error reply, a new reference or NULL; may be NULL */
+	int timeout_s; /* without any message for so long the engine is given up; 0: wait on */
+	/* SIGINT and SIGTERM do not end the program: the first says this ("undoing what was built")
+	 * and half-closes the connection if the call is cancellable; the second gives up waiting.
+	 * NULL: they do. */
+	const char *on_interrupt;
+	bool cancellable;
+	json_t **faults; /* faults of an error reply, a new reference or NULL; may be NULL */
 };
 
 /* Connect. -ENOENT or -ECONNREFUSED: it does not run. EACCES is of class denied. */

@@ -210,6 +210,7 @@ static int bring_up(struct compare *x, struct side *s, struct err *err)
 	struct call c = {.name = "up",
 			 .args = json_pack("{s:o, s:s}", "objects", labfile_documents(&s->file),
 					   "source", s->file.source),
+			 .on_interrupt = "undoing what was built",
 			 .cancellable = true,
 			 .faults = &faults};
 	r = client_call(s->engine, &c, &result, err);

@@ -17,7 +17,7 @@
 #include "lib/base/cleanup.h"
 #include "lib/base/file.h"
 
-#define HOST_WAIT_MS  5000
+#define HOST_WAIT_MS  30000
 #define GUEST_WAIT_MS 60000
 #define POLL_MS	      5
 #define MAX_SAID      2048 /* kept of what a starting labd writes */

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* main: labctl's command line to a verb of the table, and its outcome to an exit code. */
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "labctl/help.h"
 #include "labctl/opts.h"
+
+#define EXIT_INTERRUPTED (128 + SIGINT)
 
 int main(int argc, char **argv)
 {
@@ -24,6 +28,8 @@ int main(int argc, char **argv)
 	if (r < 0) {
 		fflush(stdout);
 		err_print(&err, "labctl");
+		if (err.code == -EINTR || err.code == -ECANCELED)
+			return EXIT_INTERRUPTED;
 		return err.cls >= ERR_FAILED ? (int)err.cls : ERR_FAILED;
 	}
 	return r;

@@ -62,6 +62,7 @@ static int ask(const struct opts *o, const char *from, const char *to, json_t **
 		.progress = on_progress,
 		.arg = &dirty,
 		.timeout_s = TRACE_TIMEOUT_S,
+		.on_interrupt = "the trace comes to its end",
 		.cancellable = true,
 	};
 	if (o->val[FLAG_FREEZE])

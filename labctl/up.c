@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* up: the verbs up and down. */
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,8 +16,7 @@
 #include "lib/plan/desired.h"
 #include "lib/view/table.h"
 
-#define EXIT_INTERRUPTED (128 + SIGINT)
-#define STAND_INS_SHOWN	 4 /* images named in the note about them */
+#define STAND_INS_SHOWN 4 /* images named in the note about them */
 
 static const char *plural(size_t n)
 {
@@ -200,6 +198,7 @@ static int send_up(const struct opts *o, const struct labfile *f, enum engine_ki
 			 .args = args,
 			 .progress = progress_take,
 			 .arg = p,
+			 .on_interrupt = "undoing what was built",
 			 .cancellable = true,
 			 .faults = &faults};
 	int r = client_call(k, &c, &result, err);
@@ -211,10 +210,6 @@ static int send_up(const struct opts *o, const struct labfile *f, enum engine_ki
 	labfile_print_faults(f, faults);
 	json_decref(faults);
 	json_decref(result);
-	if (r == -ECANCELED || r == -EINTR) {
-		fprintf(stderr, "labctl: %s\n", err->text);
-		return EXIT_INTERRUPTED;
-	}
 	return r;
 }
 
@@ -268,7 +263,8 @@ static int down_in(enum engine_kind k, const json_t *names, size_t *taken, struc
 		struct call c = {.name = "down",
 				 .args = json_pack("{s:O}", "labs", mine),
 				 .progress = progress_take,
-				 .arg = p};
+				 .arg = p,
+				 .on_interrupt = "what has begun is finished"};
 		r = client_call(k, &c, &result, err);
 		progress_free(p);
 	}

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "labctl/progress.h"
 #include "labctl/trace.h"
 #include "lib/base/cleanup.h"
 #include "lib/view/obj.h"
@@ -112,8 +113,14 @@ static int run(const struct opts *o, struct verify *v, struct err *err)
 		return r;
 	v->engine = engine_kind_of(obj_str(lab, "engine", ""));
 	v->lab = arena_strdup(v->a, obj_str(lab, "name", "?"));
-	json_array_foreach (json_object_get(lab, "flows"), i, f)
+	json_t *flows = json_object_get(lab, "flows");
+	size_t n = json_array_size(flows);
+	struct progress *p = progress_new("checked");
+	json_array_foreach (flows, i, f) {
+		progress_step(p, "flows", (long long)i, (long long)n, (double)i / (double)n);
 		check_flow(v, f);
+	}
+	progress_free(p);
 	json_decref(lab);
 	progress("every pair");
 	r = verify_pairs(v, err);

@@ -2,6 +2,7 @@
 /* verify_pairs: who reaches what: the engine tries every pair at once (call "reach") and says what
  * came of it; here its answer becomes checks. */
 #include "labctl/verify.h"
+#include "labctl/progress.h"
 #include "lib/view/obj.h"
 
 #define PAIRS_TIMEOUT_S 120
@@ -24,10 +25,14 @@ int verify_pairs(struct verify *v, struct err *err)
 {
 	json_t *result = NULL, *o;
 	size_t i;
+	struct progress *p = progress_new("checked");
 	struct call call = {.name = "reach",
 			    .args = json_pack("{s:s*}", "lab", v->lab),
+			    .progress = progress_take,
+			    .arg = p,
 			    .timeout_s = PAIRS_TIMEOUT_S};
 	int r = client_call(v->engine, &call, &result, err);
+	progress_free(p);
 	if (r < 0)
 		return r;
 	json_array_foreach (json_object_get(result, "checks"), i, o)

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "labd/kernel/fault.h"
+#include "labd/lab/pace.h"
 #include "lib/base/log.h"
 
 void session_signals(void)
@@ -45,6 +46,12 @@ void session_progress(struct session *s, json_t *obj)
 		json_decref(msg);
 	else if (wire_send_json(&s->w, msg, &err) < 0)
 		s->gone = true;
+}
+
+static void on_pace(void *arg, const char *step, int done, int total, double part)
+{
+	session_progress(arg, json_pack("{s:s, s:i, s:i, s:f}", "step", step, "done", done, "total",
+					total, "part", part));
 }
 
 bool session_cancelled(struct session *s)
@@ -93,7 +100,9 @@ int session_call(struct session *s, const json_t *msg, json_t **ret_result, stru
 	}
 	json_t *args = json_object_get(msg, "args");
 	json_t *none = json_is_object(args) ? NULL : json_object();
+	pace_to(on_pace, s);
 	int r = m->fn(s, none ? none : args, ret_result, err);
+	pace_to(NULL, NULL);
 	json_decref(none);
 	return r;
 }

@@ -280,6 +280,46 @@ gone() {
 	unchanged
 }
 
+# ---- what is seen of long work ----
+
+# What a terminal got, one drawing a line.
+terminal() {
+	script -qec "$*" "$TEST_DIR/typescript" >/dev/null </dev/null
+	tr '\r' '\n' <"$TEST_DIR/typescript" | sed -E 's/\x1b\[[0-9]*[A-Z]//g'
+}
+
+@test "long work shows its steps with a rate and an estimate, on a terminal and elsewhere" {
+	LABD_SLOW_MS=150 labctl engine start >/dev/null
+	export TERM=xterm
+	terminal labctl up "$LAB" >"$TEST_DIR/shown"
+	grep -E '^  namespaces [0-9]+ of 8, [0-9]+/s, [0-9.]+ s left$' "$TEST_DIR/shown"
+	grep -E '^  programs [0-9]+ of 8' "$TEST_DIR/shown"
+	grep -E '^  n1 +############  up$' "$TEST_DIR/shown"
+	labctl up "$LAB" --name plain >"$TEST_DIR/out" 2>"$TEST_DIR/err"
+	grep -E '^(namespaces|programs) [0-9]+ of 8(, [0-9]+/s)?, [0-9.]+ s left$' "$TEST_DIR/err"
+	! grep ' left' "$TEST_DIR/out"
+}
+
+@test "Ctrl-C twice: the first says what is done, the second does not wait; a change goes on" {
+	slow up "$LAB"
+	kill -INT $client
+	until_true grep -q "^interrupted: undoing what was built (again: don't wait)$" "$TEST_DIR/out"
+	gone INT
+	[ "$rc" = 130 ]
+	[ "$(grep -c '^interrupted' "$TEST_DIR/out")" = 1 ]
+	until_true no_lab
+	labctl engine stop >/dev/null
+	labctl up "$LAB"
+	MS=200 slow down
+	kill -INT $client
+	until_true grep -q "^interrupted: what has begun is finished (again: don't wait)$" "$TEST_DIR/out"
+	gone INT
+	[ "$rc" = 130 ]
+	grep -q 'not waited for the engine, which goes on' "$TEST_DIR/out"
+	until_true no_lab
+	unchanged
+}
+
 # ---- a machine where labd never ran ----
 
 @test "a machine where it never ran: a lab lives and goes, and nothing at all is left" {

@@ -17,11 +17,15 @@
 #include "labd/lab/carry_programs.h"
 #include "labd/kernel/fault.h"
 #include "labd/lab/life.h"
+#include "labd/lab/pace.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/log.h"
 
 #define KILL_TIMEOUT_MS 10000
 #define RESTORE_JOBS	2
+/* What part of a change that makes many pods these are; what follows has no number. */
+#define SHARE_FRESH 0.5
+#define SHARE_LINKS 0.2
 
 static const struct desired *plan(const struct carry *c)
 {
@@ -172,6 +176,14 @@ static int open_all(struct carry *c, struct err *err)
 	return 0;
 }
 
+static int count_fresh(const struct carry *c)
+{
+	int n = 0;
+	for (int i = 0; i < count(c); i++)
+		n += c->fresh[i];
+	return n;
+}
+
 static int make_fresh(struct carry *c, struct err *err)
 {
 	int r = 0;
@@ -180,9 +192,12 @@ static int make_fresh(struct carry *c, struct err *err)
 			again_on_node(c, i);
 			r = clear(c, i, err);
 		}
-	for (int i = 0; r == 0 && i < count(c); i++)
-		if (c->fresh[i])
+	pace_step("namespaces", count_fresh(c), 0, SHARE_FRESH);
+	for (int i = 0, done = 0; r == 0 && i < count(c); i++)
+		if (c->fresh[i]) {
 			r = site_make(c->site, i, err);
+			pace_done(++done);
+		}
 	return r;
 }
 
@@ -205,10 +220,12 @@ static int change_links(struct carry *c, struct err *err)
 {
 	struct net_ctx x = {.d = plan(c), .netns = c->site->netns};
 	int r = 0;
+	pace_step("links", count_fresh(c), SHARE_FRESH, SHARE_LINKS);
 	for (int i = 0; r == 0 && i < count(c); i++)
 		if (c->fresh[i])
 			r = net_sysctls(&x, i, i + 1, true, err);
-	for (int i = 0; r == 0 && i < count(c); i++) {
+	for (int i = 0, done = 0; r == 0 && i < count(c); i++) {
+		pace_done(done += c->fresh[i]);
 		if (c->fresh[i])
 			r = net_links(&x, i, i + 1, err);
 		else if (c->delta[i].add.links.n)

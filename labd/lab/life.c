@@ -19,6 +19,7 @@
 #include "labd/lab/change.h"
 #include "labd/kernel/fault.h"
 #include "labd/lab/journal.h"
+#include "labd/lab/pace.h"
 #include "labd/lab/ready.h"
 #include "labd/lab/site.h"
 #include "lib/base/cleanup.h"
@@ -26,6 +27,13 @@
 
 #define KILL_TIMEOUT_MS 10000
 #define RESTORE_JOBS	2
+
+/* What part of an up of 500 pods each step is, and of a down. */
+#define SHARE_NS       0.60
+#define SHARE_NET      0.15
+#define SHARE_RULES    0.05
+#define SHARE_PROGRAMS 0.20
+#define SHARE_KILL     0.60
 
 /* A lab while it is being built. */
 struct build {
@@ -63,9 +71,11 @@ static int phase_done(const struct build *b, int done, struct err *err)
 
 static int make_all_ns(struct build *b, struct err *err)
 {
-	int r = 0;
-	for (int i = 0; r == 0 && i < (int)b->s.lab.desired->ns.n; i++) {
+	int r = 0, n = (int)b->s.lab.desired->ns.n;
+	pace_step("namespaces", n, 0, SHARE_NS);
+	for (int i = 0; r == 0 && i < n; i++) {
 		r = site_make(&b->s, i, err);
+		pace_done(i + 1);
 		if (r == 0)
 			r = check_cancel(b, err);
 	}
@@ -76,6 +86,7 @@ static int make_network(struct build *b, struct err *err)
 {
 	struct net_ctx x = {.d = b->s.lab.desired, .netns = b->s.netns};
 	int n = (int)b->s.lab.desired->ns.n;
+	pace_step("links and routes", 1, SHARE_NS, SHARE_NET);
 	int r = net_sysctls(&x, 0, n, true, err);
 	if (r == 0)
 		r = crash_point("early sysctls", err);
@@ -94,6 +105,7 @@ static int make_rules(struct build *b, struct err *err)
 {
 	const struct desired *d = b->s.lab.desired;
 	int r = 0;
+	pace_step("rules", 1, SHARE_NS + SHARE_NET, SHARE_RULES);
 	for (int i = 0; r == 0 && i < (int)d->ns.n; i++)
 		if (d->ns.v[i].ipsets.n)
 			r = xt_ipsets(b->s.netns[i], &d->ns.v[i], err);
@@ -135,7 +147,9 @@ static int start_some(struct build *b, int from, int to, struct err *err)
 static int start_programs(struct build *b, struct err *err)
 {
 	int n = (int)b->s.lab.desired->ns.n, r = 0;
+	pace_step("programs", n, 1 - SHARE_PROGRAMS, SHARE_PROGRAMS);
 	for (int i = 0; r == 0 && i < n; i += START_TOGETHER) {
+		pace_done(i);
 		r = start_some(b, i, i + START_TOGETHER < n ? i + START_TOGETHER : n, err);
 		if (r == 0)
 			r = check_cancel(b, err);
@@ -171,11 +185,13 @@ static int build(struct build *b, struct err *err)
 static int kill_all(const struct journal *j, struct err *err)
 {
 	int worst = 0;
+	pace_step("processes", (int)j->procs.n, 0, SHARE_KILL);
 	vec_foreach (struct journal_proc, p, &j->procs)
 		if (proc_alive(p->pid, p->starttime))
 			kill(p->pid, SIGKILL);
 	vec_foreach (struct journal_proc, p, &j->procs) {
 		int r = proc_kill(p->pid, p->starttime, KILL_TIMEOUT_MS, err);
+		pace_done((int)(p - j->procs.v) + 1);
 		if (r < 0)
 			worst = r;
 	}
@@ -198,8 +214,10 @@ static int undo(const struct engine *e, const char *name, struct err *err)
 		return r;
 	int worst = kill_all(&j, err);
 	crash_point("killed", NULL);
+	pace_step("names", (int)j.pins.n, SHARE_KILL, 1 - SHARE_KILL);
 	vec_foreach (struct journal_pin, p, &j.pins) {
 		r = site_unpin(p, err);
+		pace_done((int)(p - j.pins.v) + 1);
 		if (r < 0)
 			worst = r;
 		crash_point("unpinned", NULL);

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "labd/kernel/nlbatch.h"
+#include "labd/lab/pace.h"
 #include "labd/lab/life.h"
 #include "labd/trace/fire.h"
 #include "lib/base/cleanup.h"
@@ -223,7 +224,9 @@ void reach_run(const struct stored *lab, const struct reach_list *list, struct a
 			  .in = -1};
 	for (size_t i = 0; i < WINDOW; i++)
 		x->slots[i].fire.fd = -1;
+	pace_step("pairs", (int)x->total, 0, 1);
 	for (size_t busy = 1; busy || x->next < x->total;) {
+		pace_done((int)x->next);
 		busy = 0;
 		for (size_t i = 0; i < WINDOW; i++) {
 			struct slot *s = &x->slots[i];

@@ -63,7 +63,10 @@ before_down() { lab_up; }
 do_down() { labctl down "$KILL_LAB"; }
 after_down() { whole_or_gone; }
 
-before_scale() { lab_up; want=$((5 - ${want:-3})); }
+before_scale() {
+	lab_up
+	want=$((5 - $(labctl get "deploy/$DEPLOY" -o json | jq '.spec.replicas | if . == 3 then 3 else 2 end')))
+}
 do_scale() { labctl scale "deploy/$DEPLOY" --replicas "$want"; }
 after_scale() { whole; }
 
