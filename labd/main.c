@@ -22,6 +22,7 @@
 
 #include "labd/guest/host.h"
 #include "labd/guest/init.h"
+#include "labd/kernel/caps.h"
 #include "labd/kernel/kmod.h"
 #include "labd/kernel/proc.h"
 #include "labd/server.h"
@@ -173,7 +174,9 @@ static int serve(struct server *s, const struct options *o, struct err *err)
 	char shared[PATH_MAX];
 	if (o->load_modules)
 		json_decref(kmod_load());
-	int r = probe_kernel(&s->probe, err);
+	int r = caps_keep(err);
+	if (r == 0)
+		r = probe_kernel(&s->probe, err);
 	if (r < 0)
 		return r;
 	s->engine.probe = &s->probe;

@@ -71,6 +71,9 @@ int server_accept_unix(int fd, uid_t *uid, gid_t *gid)
 		return -EAGAIN;
 	if (u.uid != 0 && u.uid != geteuid() && !in_group(c, u.gid)) {
 		log_warn("refused a client of uid %u", (unsigned)u.uid);
+		session_refuse(c, EPERM, ERR_DENIED,
+			       "labd serves root and group " GROUP ", and uid %u is neither",
+			       (unsigned)u.uid);
 		return -EAGAIN;
 	}
 	*uid = u.uid;
@@ -159,7 +162,7 @@ static int on_client(sd_event_source *src, int fd, uint32_t revents, void *arg)
 		return sd_event_exit(l->ev, 0);
 	}
 	if (l->sessions >= MAX_CLIENTS) {
-		session_refuse(c, "labd serves %d clients already", MAX_CLIENTS);
+		session_refuse(c, EBUSY, ERR_FAILED, "labd serves %d clients already", MAX_CLIENTS);
 		return 0;
 	}
 	pid_t pid = fork();
@@ -169,7 +172,7 @@ static int on_client(sd_event_source *src, int fd, uint32_t revents, void *arg)
 		session_run(l->s, c, uid, gid); /* does not return */
 	}
 	if (pid < 0)
-		session_refuse(c, "labd cannot fork: %s", strerror(errno));
+		session_refuse(c, EAGAIN, ERR_FAILED, "labd cannot fork: %s", strerror(errno));
 	else
 		l->sessions++;
 	return 0;

@@ -24,9 +24,9 @@ void session_signals(void)
 	signal(SIGCHLD, SIG_DFL);
 }
 
-void session_refuse(int fd, const char *fmt, ...)
+void session_refuse(int fd, int code, enum err_class cls, const char *fmt, ...)
 {
-	struct err e = {.code = -EBUSY, .cls = ERR_FAILED};
+	struct err e = {.code = -code, .cls = cls};
 	va_list ap;
 	va_start(ap, fmt);
 	vsnprintf(e.text, sizeof(e.text), fmt, ap);

@@ -21,7 +21,8 @@ struct session {
 /* Serve the client on fd and end the process. */
 void session_run(const struct server *s, int fd, uid_t uid, gid_t gid) __attribute__((noreturn));
 /* Tell a client why it is not served. */
-void session_refuse(int fd, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void session_refuse(int fd, int code, enum err_class cls, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
 /* Undo the main process' signal set-up in a fork of it. */
 void session_signals(void);
 

@@ -199,3 +199,49 @@ refused() {
 	kill -0 "$(cat "$TEST_DIR/victim")"
 	sha256sum --quiet -c "$TEST_DIR/programs"
 }
+
+@test "labd itself has no more than it uses, with systemd's unit neither" {
+	run cat "/proc/$(labctl engine status --engine host -o json | jq '.[0].pid')/status"
+	has '^CapPrm:.00000000a82534fb$|^CapPrm:.00000000a8[0-9a-f]{6}$'
+	has '^NoNewPrivs:.1$'
+	# the unit's set is enough: a lab, its flows, a trace, and nothing left
+	caps=$(sed -n 's/^CapabilityBoundingSet=//p' "$ROOT/docs/systemd/labd.service.in" | tr ' \n' ',' | sed 's/CAP_/+/g; s/,$//' | tr 'A-Z' 'a-z')
+	export LABD_SOCKET=$TEST_DIR/unit/labd.sock
+	setpriv --bounding-set="-all,$caps" --inh-caps="-all" labctl up flannel-vxlan --name unit
+	run labctl verify unit
+	[ "$status" = 0 ]
+	run labctl -l unit trace busybox3 nginx-deployment:80
+	[ "$status" = 0 ]
+	labctl down unit
+	labctl engine stop
+}
+
+@test "the systemd units verify, with an exposure of at most 6.5" {
+	command -v systemd-analyze >/dev/null || skip "needs systemd"
+	mkdir "$TEST_DIR/units"
+	cp "$ROOT/docs/systemd/labd.socket" "$TEST_DIR/units"
+	sed "s|@BINDIR@|$BUILD|" "$ROOT/docs/systemd/labd.service.in" >"$TEST_DIR/units/labd.service"
+	run systemd-analyze verify --man=no "$TEST_DIR/units/labd.socket" "$TEST_DIR/units/labd.service"
+	[ "$status" = 0 ]
+	hasnt 'labd\.'
+	run systemd-analyze security --offline=true --threshold=65 "$TEST_DIR/units/labd.service"
+	[ "$status" = 0 ]
+	run cat "$TEST_DIR/units/labd.socket"
+	has '^SocketMode=0660$'
+	has '^SocketGroup=labd$'
+}
+
+@test "who is neither root nor of group labd is told so, exit code 5" {
+	run stat -c '%a %U' "$LABD_SOCKET"
+	has '^660 root$'
+	chmod 755 "$TEST_DIR"
+	run setpriv --reuid=65534 --regid=65534 --clear-groups labctl -l flannel-vxlan exec busybox3 -- true
+	[ "$status" = 5 ]
+	has 'Permission denied'
+	has 'hint: ask for membership of the group labd'
+	chmod 666 "$LABD_SOCKET"
+	run setpriv --reuid=65534 --regid=65534 --clear-groups labctl -l flannel-vxlan exec busybox3 -- true
+	chmod 660 "$LABD_SOCKET"
+	[ "$status" = 5 ]
+	has 'labd serves root and group labd, and uid 65534 is neither'
+}
