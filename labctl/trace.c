@@ -21,7 +21,8 @@
 #include "lib/view/table.h"
 #include "lib/view/term.h"
 
-#define TRACE_TIMEOUT_S 120 /* a probe that is lost waits for its retries */
+#define NUMBER_MAX	10000 /* of an option; the engine knows its own bounds */
+#define TRACE_TIMEOUT_S 120   /* a probe that is lost waits for its retries */
 
 /* ---- getting one ---- */
 
@@ -37,28 +38,39 @@ static void on_progress(const json_t *message, void *arg)
 	*(bool *)arg = true;
 }
 
+static int read_number(const struct opts *o, enum flag_id flag, const char *what, long *ret,
+		       struct err *err)
+{
+	const char *text = o->val[flag];
+	char *end = NULL;
+	*ret = text ? strtol(text, &end, 10) : 0;
+	if (text && (end == text || *end || *ret < 0 || *ret > NUMBER_MAX))
+		return err_setc(err, EINVAL, ERR_USAGE, "%s, not %s", what, text);
+	return 0;
+}
+
 /* A new reference. */
 static int ask(const struct opts *o, const char *from, const char *to, json_t **ret,
 	       struct err *err)
 {
 	enum engine_kind k;
-	const char *lab, *timing = o->val[FLAG_TIMING];
-	char *end = NULL;
-	long n = timing ? strtol(timing, &end, 10) : 0;
-	if (timing && (end == timing || *end || n < 0 || n > 10000))
-		return err_setc(err, EINVAL, ERR_USAGE, "--timing wants a number of runs, not %s",
-				timing);
-	int r = client_lab(o, &k, &lab, err);
+	const char *lab;
+	long timing, size;
+	int r = read_number(o, FLAG_TIMING, "--timing wants a number of runs", &timing, err);
+	if (r == 0)
+		r = read_number(o, FLAG_SIZE, "--size wants a number of bytes", &size, err);
+	if (r == 0)
+		r = client_lab(o, &k, &lab, err);
 	if (r < 0)
 		return r;
 	bool dirty = false;
 	json_t *result = NULL;
 	struct call c = {
 		.name = "trace",
-		.args = json_pack("{s:s*, s:s, s:s, s:s*, s:b, s:i, s:b}", "lab", lab, "from", from,
-				  "to", to, "ns", o->val[FLAG_NAMESPACE], "dns",
-				  !o->val[FLAG_NO_DNS], "timing", (int)n, "freeze",
-				  o->val[FLAG_FREEZE] != NULL),
+		.args = json_pack("{s:s*, s:s, s:s, s:s*, s:b, s:i, s:i, s:b}", "lab", lab, "from",
+				  from, "to", to, "ns", o->val[FLAG_NAMESPACE], "dns",
+				  !o->val[FLAG_NO_DNS], "timing", (int)timing, "size", (int)size,
+				  "freeze", o->val[FLAG_FREEZE] != NULL),
 		.progress = on_progress,
 		.arg = &dirty,
 		.timeout_s = TRACE_TIMEOUT_S,

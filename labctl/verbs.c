@@ -112,6 +112,7 @@ static const char *const shell_examples[] = {"labctl shell node/node01", "labctl
 		{FLAG_FREEZE, 0, "freeze", NULL, "hold the packet at each hook until a key"},      \
 		{FLAG_NO_DNS, 0, "no-dns", NULL, "do not show the query for the name first"},      \
 		{FLAG_TIMING, 0, "timing", "N", "N further runs, for the times only"},             \
+		{FLAG_SIZE, 0, "size", "BYTES", "send packets as big as that: finds MTU faults"},  \
 		{FLAG_OUTPUT, 'o', "output", "text|json|yaml", "the form of output (text)"},       \
 		{FLAG_PCAP, 0, "pcap", "FILE", "write the frames as pcapng (- for stdout)"},       \
 		{FLAG_HTML, 0, "html", "FILE", "write a page to click through"},                   \

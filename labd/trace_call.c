@@ -10,6 +10,7 @@
 
 #include "labd/trace/arm.h"
 #include "labd/trace/tracer.h"
+#include "lib/base/limits.h"
 #include "lib/base/log.h"
 
 static void on_progress(void *arg, const char *text)
@@ -53,6 +54,7 @@ static int read_args(const json_t *args, struct trace_opts *o, struct err *err)
 	const json_t *dns = json_object_get(args, "dns");
 	json_int_t timing = json_integer_value(json_object_get(args, "timing"));
 	json_int_t wait = json_integer_value(json_object_get(args, "wait_ms"));
+	json_int_t size = json_integer_value(json_object_get(args, "size"));
 	o->from = json_string_value(json_object_get(args, "from"));
 	o->to = json_string_value(json_object_get(args, "to"));
 	o->ns = json_string_value(json_object_get(args, "ns"));
@@ -69,6 +71,10 @@ static int read_args(const json_t *args, struct trace_opts *o, struct err *err)
 				TRACE_WAIT_MAX);
 	o->timing = (unsigned)timing;
 	o->wait_ms = (unsigned)wait;
+	if (size < 0 || size > MAX_PROBE_BYTES)
+		return err_setc(err, EINVAL, ERR_USAGE, "argument \"size\" must be 0 to %d",
+				MAX_PROBE_BYTES);
+	o->size = (unsigned)size;
 	return 0;
 }
 

@@ -15,6 +15,10 @@ struct asker {
 	struct recording *r;
 	int ns;		   /* the one being asked, which the thread is in */
 	struct rec_ns now; /* its devices, with the neighbours and forwarding entries of now */
+	struct {
+		int ifindex; /* where the last packet came in by, as IP sees it; 0 none */
+		struct rec_tuple t;
+	} in;
 };
 
 static const struct rec_if *if_at(const struct rec_ns *ns, int ifindex)
@@ -192,13 +196,51 @@ static ip4 dnat_target(const struct rec_ns *ns, const struct rec_match *m)
 	return 0;
 }
 
+static bool route_asked(const struct asker *x, ip4 dst)
+{
+	vec_foreach (const struct rec_ask, q, &x->r->asks)
+		if (q->ns == x->ns && q->ip == dst && strcmp(q->what, "route") == 0)
+			return true;
+	return false;
+}
+
+/* What goes out under another destination than it came in with was translated before it was
+ * routed: by conntrack alone (an answer), or where no rule was traced. */
+static void ask_forwarded(struct asker *x, const struct rec_tuple *t)
+{
+	if (x->in.ifindex && x->in.t.proto == t->proto && x->in.t.dst != t->dst &&
+	    !route_asked(x, t->dst))
+		ask_route(x, t->dst, x->in.t.src, x->in.ifindex, 0);
+}
+
+/* What a program of this namespace asked for, before OUTPUT translated it: a program looks up the
+ * route to that first. */
+static void ask_output(struct asker *x)
+{
+	for (size_t i = 0; i < x->r->matches.n; i++) {
+		const struct rec_match *m = &x->r->matches.v[i];
+		struct rec_hdr h;
+		if (m->ns == x->ns && m->data && strcmp(m->chain, "OUTPUT") == 0 &&
+		    packet_parse_ip(m->data, m->caplen, &h) && !h.encap &&
+		    !route_asked(x, h.inner.dst))
+			ask_route(x, h.inner.dst, h.inner.src, 0, 0);
+	}
+}
+
 /* As a packet that came in by dev, or goes out by itself. */
 static void ask_packet(struct asker *x, const struct rec_if *dev, bool tx,
 		       const struct rec_tuple *t, bool inner)
 {
 	bool own = tx && has_addr(&x->now, t->src);
-	if (tx && !own)
-		return; /* forwarded: asked where it came in */
+	if (tx && !own) {
+		if (inner)
+			ask_forwarded(x, t);
+		return; /* else asked where it came in */
+	}
+	if (!tx && inner) {
+		x->in.ifindex = dev->ifindex;
+		x->in.t = *t;
+	}
 	int iif = own ? 0 : dev->ifindex;
 	uint32_t mark = inner ? mark_of(x, t) : 0;
 	ask_route(x, t->dst, t->src, iif, mark);
@@ -223,6 +265,12 @@ static void ask_sight(struct asker *x, const struct rec_sight *s)
 		if (!s->tx && memcmp(h.dmac.b, master->mac.b, sizeof(h.dmac.b)) != 0 &&
 		    !(h.dmac.b[0] & 1))
 			ask_fdb(x, master, h.dmac);
+		if (!s->tx && !h.encap) {
+			x->in.ifindex = master->ifindex;
+			x->in.t = h.inner;
+		} else if (!h.encap) {
+			ask_forwarded(x, &h.inner);
+		}
 		return;
 	}
 	ask_packet(x, dev, s->tx, h.encap ? &h.outer : &h.inner, !h.encap);
@@ -241,6 +289,7 @@ static void ask_ns(struct asker *x, struct arena *a)
 	vec_foreach (const struct rec_ipvs, c, &x->r->ipvs)
 		if (c->ns == x->ns) /* as ip_vs itself looks up the real server */
 			ask_route(x, c->dst, 0, 0, 0);
+	ask_output(x);
 }
 
 void ask_all(struct recording *r, const int *netns)

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/limits.h"
 
 #define DNS_PORT    53
 #define DNS_DEFAULT "kubernetes.default.svc.cluster.local"
@@ -25,6 +26,10 @@
 #define REPAIR_ON   1
 #define REPAIR_OFF  (-1) /* without a window probe */
 #define SEND_QUEUE  2
+#define IP_BYTES    20
+#define UDP_BYTES   8
+#define TCP_BYTES   32 /* with time stamps, as data has it */
+#define TCP_TIMES   12 /* of these, which TCP_MAXSEG leaves in */
 
 /* ---- DNS -------------------------------------------------------------------------------------
  */
@@ -225,11 +230,13 @@ int fire_open(struct fire *f, struct err *err)
 {
 	struct sockaddr_in sa = addr_of(0, 0);
 	socklen_t len = sizeof(sa);
-	int on = 1;
+	int on = 1, whole = IP_PMTUDISC_PROBE; /* DF, whatever was learned of the path */
 	f->fd = make_socket(f);
 	if (f->fd < 0)
 		return err_sys(err, errno, "probe");
 	f->p->src = source_for(f->p->dst);
+	if (f->size && !is_tcp(f))
+		setsockopt(f->fd, IPPROTO_IP, IP_MTU_DISCOVER, &whole, sizeof(whole));
 	if (is_icmp(f)) {
 		f->p->sport = (uint16_t)random32();
 		f->p->dport = ICMP_ECHO << 8;
@@ -261,18 +268,33 @@ static uint16_t checksum(const uint8_t *p, unsigned len)
 	return htons((uint16_t)~sum);
 }
 
+/* Bytes behind headers of so many bytes, at least `least`. */
+static unsigned fill(const struct fire *f, unsigned headers, unsigned least)
+{
+	return f->size > headers + least ? f->size - headers : least;
+}
+
 static ssize_t send_ping(struct fire *f)
 {
-	uint8_t buf[sizeof(struct icmphdr) + PING_BYTES] = {0};
+	uint8_t buf[sizeof(struct icmphdr) + MAX_PROBE_BYTES] = {0};
+	unsigned n = fill(f, IP_BYTES + sizeof(struct icmphdr), PING_BYTES);
 	struct icmphdr *h = (struct icmphdr *)buf;
 	h->type = ICMP_ECHO;
 	h->un.echo.id = htons(f->p->sport);
 	h->un.echo.sequence = htons(1);
 	memcpy(buf + sizeof(*h), f->p->cookie, MARKER_COOKIE);
-	for (unsigned i = MARKER_COOKIE; i < PING_BYTES; i++)
+	for (unsigned i = MARKER_COOKIE; i < n; i++)
 		buf[sizeof(*h) + i] = (uint8_t)i;
-	h->checksum = checksum(buf, sizeof(buf));
-	return send(f->fd, buf, sizeof(buf), 0);
+	n += sizeof(*h);
+	h->checksum = checksum(buf, n + (n & 1));
+	return send(f->fd, buf, n, 0);
+}
+
+static ssize_t send_cookie(struct fire *f)
+{
+	uint8_t buf[MAX_PROBE_BYTES] = {0};
+	memcpy(buf, f->p->cookie, MARKER_COOKIE);
+	return send(f->fd, buf, fill(f, IP_BYTES + UDP_BYTES, MARKER_COOKIE), 0);
 }
 
 static void send_datagram(struct fire *f)
@@ -283,7 +305,7 @@ static void send_datagram(struct fire *f)
 	else if (f->query_len)
 		n = send(f->fd, f->query, f->query_len, 0);
 	else
-		n = send(f->fd, f->p->cookie, MARKER_COOKIE, 0);
+		n = send_cookie(f);
 	if (n < 0)
 		failed(f, errno);
 	else
@@ -301,6 +323,30 @@ void fire_start(struct fire *f)
 		send_datagram(f);
 }
 
+/* Fill the request up to the size wanted, or to the biggest segment there may be: more would leave
+ * as one buffer that the card is to cut up. Ends the headers. */
+static int pad(const struct fire *f, char *req, int n)
+{
+	static const char name[] = "X-Size: ";
+	int mss = 0, least = n + (int)sizeof(name) - 1 + 4;
+	socklen_t len = sizeof(mss);
+	int want = (int)fill(f, IP_BYTES + TCP_BYTES, 0);
+	getsockopt(f->fd, IPPROTO_TCP, TCP_MAXSEG, &mss, &len);
+	if (want > mss - TCP_TIMES)
+		want = mss - TCP_TIMES;
+	if (want > least) {
+		memcpy(req + n, name, sizeof(name) - 1);
+		n += (int)sizeof(name) - 1;
+		memset(req + n, 'x', (size_t)(want - n - 4));
+		n = want - 4;
+		req[n++] = '\r';
+		req[n++] = '\n';
+	}
+	req[n++] = '\r';
+	req[n++] = '\n';
+	return n;
+}
+
 static void send_request(struct fire *f)
 {
 	char req[MARKER_WINDOW], cookie[MARKER_COOKIE + 16] = "";
@@ -309,8 +355,9 @@ static void send_request(struct fire *f)
 			 (const char *)f->p->cookie);
 	int n = snprintf(req, sizeof(req),
 			 "GET / HTTP/1.0\r\n%sHost: %.*s\r\nUser-Agent: labctl-trace\r\n"
-			 "Accept: */*\r\n\r\n",
+			 "Accept: */*\r\n",
 			 cookie, HOST_MAX, f->host ? f->host : IP4(f->p->dst));
+	n = pad(f, req, n);
 	f->p->outcome = "answered";
 	f->p->answer = "connected";
 	f->state = FIRE_WAITING;

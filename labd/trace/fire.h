@@ -25,9 +25,10 @@ struct fire {
 	uint8_t query[FIRE_QUERY_MAX]; /* DNS, when query_len */
 	unsigned query_len;
 	unsigned received;
-	bool relayed; /* expected: the request of a TCP probe carries p->cookie, FIRE_COOKIE_AT
-		       * bytes behind its start */
-	ip4 resolved; /* DNS: the first address of the answer */
+	bool relayed;  /* expected: the request of a TCP probe carries p->cookie, FIRE_COOKIE_AT
+			* bytes behind its start */
+	unsigned size; /* of the biggest packet to be sent, as IP counts it; 0: as it comes */
+	ip4 resolved;  /* DNS: the first address of the answer */
 };
 
 /* Decide how the probe will be told from others (p->isn, p->cookie; f->query when it is for port

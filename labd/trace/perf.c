@@ -17,13 +17,15 @@
 #include "lib/base/cleanup.h"
 #include "lib/base/strbuf.h"
 
-#define CPUS_MAX   64
-#define RING_PAGES 128u /* of data, per processor */
-#define TEXT_MAX   (64u * 1024u)
-#define EVENTS_MAX 20000
-#define FIBS_MAX   64
-#define NEAR_NS	   50000u   /* between a tracepoint and the packet socket at the same place */
-#define DROP_NS	   1000000u /* between the last such place and the drop */
+#define CPUS_MAX     64
+#define RING_PAGES   128u /* of data, per processor */
+#define TEXT_MAX     (64u * 1024u)
+#define EVENTS_MAX   20000
+#define FIBS_MAX     64
+#define DROPS_MAX    32
+#define SYMBOLS_READ (1u << 20)
+#define NEAR_NS	     200000u  /* between a tracepoint and the packet socket at the same place */
+#define DROP_NS	     1000000u /* between the last such place and the drop */
 
 enum { EV_DROP, EV_FIB, EV_RX, EV_TX, EV_N };
 
@@ -52,6 +54,8 @@ struct perf {
 	int64_t offset; /* CLOCK_REALTIME - CLOCK_MONOTONIC */
 	struct seen *seen;
 	size_t n;
+	struct seen told[DROPS_MAX]; /* drops that are in the recording already */
+	size_t n_told;
 	bool lost;
 };
 
@@ -65,9 +69,22 @@ static int64_t clock_offset(void)
 	return (r.tv_sec - m.tv_sec) * 1000000000LL + (r.tv_nsec - m.tv_nsec);
 }
 
+/* fsopen() of one that is not there would have the kernel look for a module. */
+static bool has_tracefs(void)
+{
+	_fclose_ FILE *f = fopen("/proc/filesystems", "re");
+	char line[64];
+	while (f && fgets(line, sizeof(line), f))
+		if (strcmp(line, "nodev\ttracefs\n") == 0)
+			return true;
+	return false;
+}
+
 /* A mount of our own: nobody sees it. */
 static int open_tracefs(void)
 {
+	if (!has_tracefs())
+		return -1;
 	_close_ int fs = fsopen("tracefs", FSOPEN_CLOEXEC);
 	if (fs < 0 || fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
 		return -1;
@@ -289,27 +306,51 @@ void perf_reset(struct perf *p)
 {
 	for (unsigned c = 0; c < p->cpus; c++)
 		read_ring(p, c);
-	p->n = 0;
+	p->n = p->n_told = 0;
 	p->lost = false;
 }
 
 /* ---- whose is it? ----------------------------------------------------------------------------
  */
 
-static bool near_sight(const struct recording *r, const struct seen *s)
+static uint64_t gap(uint64_t a, uint64_t b)
 {
-	vec_foreach (const struct rec_sight, x, &r->sights) {
-		uint64_t gap = x->t > s->t ? x->t - s->t : s->t - x->t;
-		if (gap > NEAR_NS)
-			continue;
-		vec_foreach (const struct rec_if, i, &r->ns.v[x->ns].ifs)
-			if (i->ifindex == x->ifindex && strcmp(i->name, s->dev) == 0)
-				return true;
-	}
+	return a > b ? a - b : b - a;
+}
+
+static bool at_place(const struct recording *r, const struct rec_sight *x, const struct seen *s)
+{
+	if (s->what != (x->tx ? EV_TX : EV_RX))
+		return false;
+	vec_foreach (const struct rec_if, i, &r->ns.v[x->ns].ifs)
+		if (i->ifindex == x->ifindex && strcmp(i->name, s->dev) == 0)
+			return true;
 	return false;
 }
 
-static bool is_ours(const struct perf *p, const struct recording *r, const struct seen *drop)
+/* Device names come in every namespace, so time decides: the sighting nearest to the event, if no
+ * other event is nearer to that. -1: none. */
+static int near_sight(const struct perf *p, const struct recording *r, const struct seen *s)
+{
+	int best = -1;
+	uint64_t least = NEAR_NS;
+	for (size_t i = 0; i < r->sights.n; i++) {
+		const struct rec_sight *x = &r->sights.v[i];
+		if (gap(x->t, s->t) < least && at_place(r, x, s)) {
+			least = gap(x->t, s->t);
+			best = (int)i;
+		}
+	}
+	for (size_t i = 0; best >= 0 && i < p->n; i++) {
+		const struct rec_sight *x = &r->sights.v[best];
+		if (gap(x->t, p->seen[i].t) < least && at_place(r, x, &p->seen[i]))
+			return -1;
+	}
+	return best;
+}
+
+/* Where the dropped buffer was seen last; -1: it is none of ours. */
+static int sight_of(const struct perf *p, const struct recording *r, const struct seen *drop)
 {
 	const struct seen *last = NULL;
 	for (size_t i = 0; i < p->n; i++) {
@@ -318,7 +359,7 @@ static bool is_ours(const struct perf *p, const struct recording *r, const struc
 		    s->t <= drop->t && drop->t - s->t < DROP_NS && (!last || s->t > last->t))
 			last = s;
 	}
-	return last && near_sight(r, last);
+	return last ? near_sight(p, r, last) : -1;
 }
 
 /* "{ 12, "NETFILTER_DROP" }" in the print format; older kernels give no reason. */
@@ -333,12 +374,15 @@ static const char *reason_text(const struct perf *p, struct arena *a, unsigned r
 	return arena_strndup(a, at, strcspn(at, "\""));
 }
 
-/* The function an address is in. */
+/* The function an address is in. Reading all symbols takes the kernel some 50 ms. */
 static const char *symbol(struct arena *a, uint64_t addr)
 {
 	_fclose_ FILE *f = fopen("/proc/kallsyms", "re");
+	static char buffer[SYMBOLS_READ];
 	char line[512], best[128] = "";
 	uint64_t best_at = 0;
+	if (f)
+		setvbuf(f, buffer, _IOFBF, sizeof(buffer));
 	while (f && fgets(line, sizeof(line), f)) {
 		char *end;
 		uint64_t at = strtoull(line, &end, 16);
@@ -350,21 +394,40 @@ static const char *symbol(struct arena *a, uint64_t addr)
 	return best[0] ? arena_strdup(a, best) : NULL;
 }
 
-static void add_drop(const struct perf *p, struct recording *r, const struct seen *s)
+/* A packet that came to where its address is: of an answered probe that is no loss. */
+static bool arrives(const struct recording *r, int sight)
+{
+	const struct rec_sight *x = &r->sights.v[sight];
+	struct rec_hdr h;
+	if (x->tx || !packet_parse(x->data, x->caplen, x->hatype, &h) || h.encap)
+		return false;
+	vec_foreach (const struct rec_addr, a, &r->ns.v[x->ns].addrs)
+		if (a->addr.addr == h.inner.dst)
+			return true;
+	return false;
+}
+
+static void add_drop(struct perf *p, struct recording *r, const struct seen *s, int sight)
 {
 	const char *reason = reason_text(p, r->arena, s->reason);
 	if (reason && strcmp(reason, "QUEUE_PURGE") == 0)
 		return; /* a socket closed with its queue: what was in it had arrived */
-	struct rec_perf x = {.t = s->t,
-			     .kind = "drop",
-			     .reason = reason,
-			     .function = symbol(r->arena, s->location),
-			     .skb = s->skb};
-	vec_foreach (const struct rec_perf, o, &r->perfs)
-		if (o->reason && reason && strcmp(o->reason, reason) == 0 && o->function &&
-		    x.function && strcmp(o->function, x.function) == 0)
+	if (arrives(r, sight) && strcmp(r->probe.outcome, "answered") == 0)
+		return;
+	for (size_t i = 0; i < p->n_told; i++)
+		if (p->told[i].location == s->location && p->told[i].reason == s->reason)
 			return; /* a retransmission met the same end */
-	*vec_push(r->arena, &r->perfs) = x;
+	if (p->n_told == DROPS_MAX)
+		return;
+	p->told[p->n_told++] = *s;
+	*vec_push(r->arena, &r->perfs) = (struct rec_perf){
+		.t = s->t,
+		.kind = "drop",
+		.reason = reason,
+		.function = symbol(r->arena, s->location),
+		.skb = s->skb,
+		.sight = sight,
+	};
 }
 
 static bool addressed(const struct recording *r, const struct seen *s)
@@ -392,7 +455,12 @@ static void add_fib(struct recording *r, const struct seen *s)
 			return;
 	if (r->perfs.n < FIBS_MAX)
 		*vec_push(a, &r->perfs) = (struct rec_perf){
-			.t = s->t, .kind = "fib", .dev = arena_strdup(a, s->dev), .text = text};
+			.t = s->t,
+			.kind = "fib",
+			.dev = arena_strdup(a, s->dev),
+			.text = text,
+			.sight = -1,
+		};
 }
 
 static int by_time(const void *pa, const void *pb)
@@ -413,11 +481,12 @@ void perf_take(struct perf *p, struct recording *r)
 		/* -EAGAIN: this table has nothing, the next one is asked */
 		if (s->what == EV_FIB && s->err != -EAGAIN && addressed(r, s))
 			add_fib(r, s);
-		else if (s->what == EV_DROP && is_ours(p, r, s))
-			add_drop(p, r, s);
+		int sight = s->what == EV_DROP ? sight_of(p, r, s) : -1;
+		if (sight >= 0)
+			add_drop(p, r, s, sight);
 	}
 	if (p->lost)
 		*vec_push(r->arena, &r->missing) = "some tracepoint events were lost";
-	p->n = 0;
+	p->n = p->n_told = 0;
 	p->lost = false;
 }

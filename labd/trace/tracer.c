@@ -32,7 +32,8 @@
 #define HELD_TICK_MS   30   /* while it is frozen */
 #define QUIET_MS       50   /* nothing seen for so long: it is over */
 #define QUIET_SHORT_MS 20   /* of a query, of a timing run */
-#define ANSWER_MS      1300 /* for the first answer: one retransmission of a SYN is seen */
+#define ANSWER_MS      1300 /* for the first answer */
+#define DEAD_MS	       400  /* nothing seen for so long, and it is kernels that would answer */
 #define SILENT_MS      500  /* connected, and nothing comes */
 #define WATCH_ALL_MAX  128  /* namespaces */
 #define LINGER_MS      2000 /* at most, behind the answer */
@@ -321,6 +322,19 @@ static void drain(struct watch *w)
 		w->last = now_ms();
 }
 
+/* A program may take its time. A SYN and a ping are answered by the kernel: where nothing moves any
+ * more, they are lost. */
+static bool is_over(const struct watch *w, const struct fire *f, int64_t start, int64_t answer_ms)
+{
+	int64_t t = now_ms();
+	bool tcp = strcmp(f->p->proto, "tcp") == 0;
+	if (tcp && f->state == FIRE_WAITING)
+		return t - start > SILENT_MS;
+	if (t - start > answer_ms)
+		return true;
+	return strcmp(f->p->proto, "udp") != 0 && t - w->last > DEAD_MS;
+}
+
 /* Fire, read meanwhile, until the answer is there (or nothing comes) and all is quiet. */
 static void play(struct watch *w, struct fire *f, int quiet_ms)
 {
@@ -339,8 +353,7 @@ static void play(struct watch *w, struct fire *f, int quiet_ms)
 		int64_t t = now_ms();
 		if (freeze_step(&w->x->freeze, w->r))
 			start = w->last = t;
-		bool waits = f->state == FIRE_WAITING && strcmp(f->p->proto, "tcp") == 0;
-		if (f->state != FIRE_DONE && t - start > (waits ? SILENT_MS : answer_ms))
+		if (f->state != FIRE_DONE && is_over(w, f, start, answer_ms))
 			fire_give_up(f);
 		if (f->state == FIRE_DONE && !done) {
 			f->p->t_end = now_ns(CLOCK_REALTIME);
@@ -439,6 +452,7 @@ static int armed_part(struct run *x, struct err *err)
 	unsigned n = 0;
 	m[n++] = fire_prepare(&main, x->r->arena, &x->r->probe, x->to.host);
 	relayed_prepare(x->lab, &x->to, &main, &m[0]);
+	main.size = x->o->size;
 	x->r->dns = new_dns(x);
 	if (x->r->dns) {
 		const struct target server = {.ip = x->r->dns->probe.dst, .port = 53};
@@ -479,6 +493,7 @@ static int time_one(struct run *x, struct timing_run *t, struct err *err)
 	struct rec_probe p = x->r->probe;
 	struct marker m = fire_prepare(&f, x->r->arena, &p, x->to.host);
 	struct watch w = {.x = x, .r = x->r, .sights = &t->sights};
+	f.size = x->o->size;
 	int r = taps_mark(&x->taps, &m, x->vxlan_port, err);
 	if (r == 0)
 		r = open_probe(x, &f, err);

@@ -21,7 +21,8 @@ struct trace_opts {
 	const char *ns;	       /* Kubernetes namespace of short names */
 	bool dns;	       /* record the query for TO's name first, where TO has one */
 	unsigned timing;       /* repeats with packet sockets only; 0 none */
-	unsigned wait_ms; /* for the first answer; 0: long enough for a lost SYN's second try */
+	unsigned wait_ms;      /* at most, for the first answer; 0: the usual */
+	unsigned size;	       /* of the probe's biggest packet, as IP counts it; 0: as it comes */
 	void (*progress)(void *arg, const char *text); /* or NULL */
 	void *arg;
 	const struct freezer *freeze; /* hold the first packet at each hook; NULL: do not. No

@@ -21,6 +21,7 @@
 #define MAX_POLICIES	10000
 #define MAX_LABS	64   /* running at once, per engine */
 #define MAX_CLIENTS	128  /* connections at once, per engine */
+#define MAX_PROBE_BYTES 9000 /* of a trace's packet: a jumbo frame's */
 #define MAX_ARGS	1024 /* words of an exec'ed command */
 #define MAX_ENV		256
 #define MAX_FRAME_BYTES (256u * 1024u) /* one data frame of the protocol */

@@ -27,6 +27,9 @@ static bool raw_ok(const struct recording *r)
 	vec_foreach (const struct rec_ask, q, &r->asks)
 		if (!within(q->ns, r->ns.n))
 			return false;
+	vec_foreach (const struct rec_perf, p, &r->perfs)
+		if (!within(p->sight, r->sights.n))
+			return false;
 	vec_foreach (const struct rec_ns, n, &r->ns)
 		vec_foreach (const struct rec_if, i, &n->ifs)
 			if (!within(i->peer_ns, r->ns.n))

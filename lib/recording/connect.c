@@ -14,14 +14,17 @@ static void add_tuple(struct strbuf *b, const struct rec_tuple *t)
 	strbuf_addf(b, " src=%s dst=%s", IP4(t->src), IP4(t->dst));
 	if (t->proto == PROTO_ICMP)
 		strbuf_addf(b, " id=%u", t->sport);
-	else
+	else if (t->proto == PROTO_TCP || t->proto == PROTO_UDP)
 		strbuf_addf(b, " sport=%u dport=%u", t->sport, t->dport);
 }
 
 const char *ct_text(struct arena *a, const struct rec_ct *c)
 {
 	_strbuf_ struct strbuf b = STRBUF_INIT;
-	strbuf_adds(&b, ip_proto_str(c->orig.proto));
+	if (c->orig.proto == PROTO_TCP || c->orig.proto == PROTO_UDP || c->orig.proto == PROTO_ICMP)
+		strbuf_adds(&b, ip_proto_str(c->orig.proto));
+	else
+		strbuf_addf(&b, "unknown %u", c->orig.proto);
 	if (c->state)
 		strbuf_addf(&b, " %s", c->state);
 	add_tuple(&b, &c->orig);

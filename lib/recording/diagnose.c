@@ -12,11 +12,69 @@
 
 #define WORD 64
 
-static bool lost_at(struct red *d, const struct end *e, const char *cause, const char *device,
-		    const char *detail, enum rec_how how)
+bool perf_of(const struct red *d, int flight, const struct rec_perf *p)
+{
+	const struct rec_flight *f = flight < 0 ? NULL : &d->r->flights.v[flight];
+	return f && f->sights.n && streq(p->kind, "drop") &&
+	       p->sight == f->sights.v[f->sights.n - 1];
+}
+
+/* The kernel's own word for a cause: why it freed the packet, and where. */
+static bool perf_names(const struct rec_perf *p, const char *cause)
+{
+	static const struct {
+		const char *cause, *reason, *function; /* NULL: any */
+	} words[] = {
+		{"no-route", "IP_INNOROUTES", NULL},
+		{"no-route", "IP_OUTNOROUTES", NULL},
+		{"fdb-missing", "NO_TX_TARGET", "vxlan"},
+		{"neigh-missing", "NO_TX_TARGET", "vxlan"},
+		{"neigh-missing", "NEIGH_FAILED", NULL},
+		{"wrong-vtep-mac", "OTHERHOST", NULL},
+		{"vni-mismatch", "VXLAN_VNI_NOT_FOUND", NULL},
+		{"no-vxlan-device", "NO_SOCKET", "udp"},
+		{"rp-filter", "IP_RPFILTER", NULL},
+		{"ip-forward-off", "IP_INADDRERRORS", NULL},
+		{"mtu", "PKT_TOO_BIG", NULL},
+		{"mtu", NULL, "dev_forward_skb"},
+		{"mtu", NULL, "br_dev_queue_push_xmit"},
+	};
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (!strcmp(cause, words[i].cause) &&
+		    (!words[i].reason || streq(p->reason, words[i].reason)) &&
+		    (!words[i].function || (p->function && strstr(p->function, words[i].function))))
+			return true;
+	return false;
+}
+
+/* A route that forbids is named by the look-up itself: "... -> 10.244.2.5: dev  error -22". */
+static bool fib_names(const struct red *d, const struct end *e, const struct rec_perf *p,
+		      const char *cause)
+{
+	int error = !strcmp(cause, "blackhole") ? EINVAL : !strcmp(cause, "prohibit") ? EACCES : 0;
+	if (!error || !e->s || !streq(p->kind, "fib") || !p->text || p->t < e->s->t ||
+	    p->t - e->s->t > SOON_NS)
+		return false;
+	const char *want = arena_printf(d->a, "-> %s: ", IP4(e->h.inner.dst));
+	const char *end = arena_printf(d->a, " error -%d", error), *at = strstr(p->text, end);
+	return strstr(p->text, want) && at && !at[strlen(end)];
+}
+
+static bool seen_by_kernel(const struct red *d, const struct end *e, const char *cause)
+{
+	vec_foreach (const struct rec_perf, p, &d->r->perfs)
+		if ((perf_of(d, e->flight, p) && perf_names(p, cause)) || fib_names(d, e, p, cause))
+			return true;
+	return false;
+}
+
+bool lost_at(struct red *d, const struct end *e, const char *cause, const char *device,
+	     const char *detail, enum rec_how how)
 {
 	/* A prohibit route answers by ICMP. */
 	const char *result = strcmp(cause, "prohibit") ? "dropped" : "refused";
+	if (how != REC_OBSERVED && seen_by_kernel(d, e, cause))
+		how = REC_OBSERVED;
 	say(d, result, cause, e->ns, device ? device : e->dev ? e->dev->name : NULL, detail, how);
 	return true;
 }
@@ -246,6 +304,8 @@ static bool at_sender(struct red *d, const struct end *e)
 		return lost_at(d, e, "blackhole", NULL, ip_of(d, e->h.inner.dst), REC_OBSERVED);
 	case EACCES:
 		return lost_at(d, e, "prohibit", NULL, ip_of(d, e->h.inner.dst), REC_OBSERVED);
+	case EMSGSIZE:
+		return diagnose_mtu(d, e);
 	default:
 		return by_table(d, e) || by_neigh(d, e);
 	}
@@ -276,6 +336,6 @@ bool diagnose(struct red *d, const struct end *e)
 		return false;
 	if (!e->s)
 		return at_sender(d, e);
-	return at_dead_link(d, e) || at_wrong_mac(d, e) || at_far_end(d, e) || at_tunnel(d, e) ||
-	       at_router(d, e) || by_icmp(d, e);
+	return at_dead_link(d, e) || at_wrong_mac(d, e) || diagnose_mtu(d, e) || at_far_end(d, e) ||
+	       at_tunnel(d, e) || at_router(d, e) || by_icmp(d, e);
 }

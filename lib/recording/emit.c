@@ -115,6 +115,20 @@ static void add_flags(struct strbuf *b, uint8_t f)
 			strbuf_addc(b, names[i].c);
 }
 
+static void add_icmp(struct strbuf *b, uint16_t type_code)
+{
+	switch (type_code >> 8) {
+	case ICMP_ECHO_REQUEST:
+		strbuf_adds(b, " echo request");
+		break;
+	case ICMP_ECHO_REPLY:
+		strbuf_adds(b, " echo reply");
+		break;
+	default:
+		strbuf_addf(b, " ICMP %u/%u", type_code >> 8, type_code & 0xff);
+	}
+}
+
 const char *hdr_text(struct arena *a, const struct rec_hdr *h)
 {
 	_strbuf_ struct strbuf b = STRBUF_INIT;
@@ -127,6 +141,8 @@ const char *hdr_text(struct arena *a, const struct rec_hdr *h)
 	strbuf_adds(&b, tuple_str(a, &h->inner));
 	if (h->inner.proto == PROTO_TCP)
 		add_flags(&b, h->tcp_flags);
+	else if (h->inner.proto == PROTO_ICMP)
+		add_icmp(&b, h->inner.dport);
 	strbuf_addf(&b, " ttl %u", h->ttl);
 	return arena_strdup(a, strbuf_str(&b));
 }

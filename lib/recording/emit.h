@@ -85,6 +85,9 @@ void dnat_to(const struct rec_rule *x, struct rec_tuple *t);
 void hooks_inner(struct walk *w, const struct gap_in *g);
 void hooks_outer(struct walk *w, const struct gap_in *g);
 
+/* steps.c: port to port of one bridge, without the bridge's own device being seen. */
+void step_bridged(struct walk *w, const struct gap_in *g);
+
 /* connect.c: conntrack entries as reasons. */
 void why_ct_entry(struct walk *w, int ns, const struct rec_tuple *t);
 bool why_ct_confirm(struct walk *w, int ns, const struct rec_tuple *t);
@@ -107,8 +110,10 @@ bool relay_begin(struct walk *w, int ns);
 bool relay_end(struct walk *w, int ns, int ifindex);
 
 /* net.c */
-void step_route(struct walk *w, const struct gap_in *g);
+/* ttl: behind it, as another saw it; 0 not known. */
+void step_route(struct walk *w, const struct gap_in *g, uint8_t ttl);
 void why_route(struct walk *w, int ns, ip4 dst);
+void why_neigh(struct walk *w, int ns, const struct rec_if *dev, ip4 hop);
 void step_neigh(struct walk *w, const struct gap_in *g);
 void step_tunnel(struct walk *w, const struct gap_in *g);
 void why_decap(struct walk *w, int ns, const struct rec_hdr *outer, const struct rec_if *dev);

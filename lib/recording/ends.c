@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/recording/lookup.h"
+#include "lib/recording/verdict.h"
 
 static const char *icmp_text(uint16_t type_code)
 {
@@ -27,10 +28,15 @@ static const char *icmp_text(uint16_t type_code)
 	return "an ICMP error";
 }
 
-static int where_first(const struct walk *w)
+int first_ns(const struct walk *w)
 {
 	const struct rec_flight *f = &w->r->flights.v[w->flight];
-	return f->sights.n ? w->r->sights.v[f->sights.v[0]].ns : w->r->probe.from_ns;
+	if (f->sights.n)
+		return w->r->sights.v[f->sights.v[0]].ns;
+	vec_foreach (const struct visit, v, &w->d->visits)
+		if (v->flight == w->flight)
+			return v->ns;
+	return w->r->probe.from_ns;
 }
 
 static void why_source(struct walk *w, int ns)
@@ -53,8 +59,13 @@ static void begin_forward(struct walk *w, int ns)
 {
 	const struct rec_tuple *t = &w->cur.inner;
 	add_step(w, REC_APP_SEND, ns, 0)->has_before = false;
+	unsigned payload = w->d->fly.v[w->flight].payload;
 	if (t->proto == PROTO_ICMP)
 		why(w, REC_OBSERVED, "app.ping", "", ip_text(w, t->dst), NULL);
+	else if (t->proto == PROTO_TCP && payload)
+		why(w, REC_OBSERVED, "app.data", "",
+		    arena_printf(w->r->arena, "%s:%u", IP4(t->dst), t->dport), num(w, payload),
+		    NULL);
 	else
 		why(w, REC_OBSERVED, t->proto == PROTO_TCP ? "app.connect" : "app.send", "",
 		    arena_printf(w->r->arena, "%s:%u", IP4(t->dst), t->dport), NULL);
@@ -64,7 +75,7 @@ static void begin_forward(struct walk *w, int ns)
 void step_begin(struct walk *w)
 {
 	const struct rec_flight *f = &w->r->flights.v[w->flight];
-	int ns = where_first(w);
+	int ns = first_ns(w);
 	bool error = w->d->fly.v[w->flight].error;
 	if (relay_begin(w, ns)) {
 		why_source(w, ns);
@@ -148,9 +159,8 @@ static void step_delivered(struct walk *w, int ns, int ifindex)
 
 static void why_perf(struct walk *w)
 {
-	uint64_t t = last_seen(w);
 	vec_foreach (const struct rec_perf, p, &w->r->perfs)
-		if (t && p->t >= t && p->t - t < SOON_NS && streq(p->kind, "drop"))
+		if (perf_of(w->d, w->flight, p))
 			why(w, REC_OBSERVED, "perf.drop",
 			    arena_printf(w->r->arena, "%s at %s", p->reason ? p->reason : "?",
 					 p->function ? p->function : "?"),
@@ -171,6 +181,18 @@ static void why_cause(struct walk *w, const struct rec_if *i)
 	else if (streq(v->cause, "vni-mismatch") && i)
 		why(w, v->how, "compare", "", arena_printf(w->r->arena, "%s vxlan id", name),
 		    num(w, i->vni), detail, NULL);
+	else if (streq(v->cause, "mtu"))
+		why_mtu(w, i);
+}
+
+static void why_last_seen(struct walk *w)
+{
+	const struct rec_flight *f = &w->r->flights.v[w->flight];
+	if (!f->sights.n)
+		return;
+	const struct rec_sight *s = &w->r->sights.v[f->sights.v[f->sights.n - 1]];
+	why(w, REC_OBSERVED, "drop.device", "", if_name(w->r, s->ns, s->ifindex),
+	    ns_name(w->r, s->ns), NULL);
 }
 
 static void step_failed(struct walk *w)
@@ -183,8 +205,7 @@ static void step_failed(struct walk *w)
 	y->decides = !unknown;
 	for (size_t k = 0; k < v->args.n; k++)
 		*vec_push(w->r->arena, &y->args) = v->args.v[k];
-	why(w, REC_OBSERVED, "drop.device", "", v->device ? v->device : "?", ns_name(w->r, v->ns),
-	    NULL);
+	why_last_seen(w);
 	if (unknown)
 		why(w, REC_OBSERVED, "drop.unknown", "", NULL);
 	why_cause(w, i);

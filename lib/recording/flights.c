@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/recording/lookup.h"
 #include "lib/recording/reduce.h"
 
 #define RECENT 64 /* flights in the air at once */
@@ -106,9 +107,20 @@ int add_flight(struct red *d, const struct pkt *p, unsigned attempt)
 	*vec_push(d->a, &d->fly) = (struct fly){
 		.key = p->key,
 		.ip_id = p->ip_id,
+		.payload = p->payload,
 		.error = p->quotes,
 	};
 	return (int)r->flights.n - 1;
+}
+
+/* Was this kind of ICMP error told already? */
+static bool told_error(const struct red *d, size_t k)
+{
+	for (size_t i = 0; i < k; i++)
+		if (d->fly.v[i].error && d->fly.v[i].steps &&
+		    d->r->flights.v[i].hdr.inner.dport == d->r->flights.v[k].hdr.inner.dport)
+			return true;
+	return false;
 }
 
 /* Only the packets that open the connection, and those that end it badly, are told step by step:
@@ -124,10 +136,63 @@ void choose_flights(struct red *d)
 		bool answered = d->r->probe.outcome && !strcmp(d->r->probe.outcome, "answered");
 		bool bad = y->error || (!answered && !strcmp(f->title, "RST"));
 		bool *seen = &have[f->leg != 0][f->reply];
-		y->steps = bad || !*seen;
+		y->steps = (bad || !*seen) && !(y->error && told_error(d, k));
 		if (!bad)
 			*seen = true;
 	}
+}
+
+/* A bridge that does not know where a MAC address is sends a copy to every port. A copy ends at a
+ * device that it is not for. */
+static bool is_copy(const struct red *d, int i)
+{
+	const struct rec_sight *s = &d->r->sights.v[i];
+	const struct rec_if *x = if_at(d->r, s->ns, s->ifindex);
+	struct mac to = d->pk[i].h.dmac;
+	return !s->tx && x && streq(x->kind, "veth") && !x->master && !mac_is_zero(to) &&
+	       !mac_is_zero(x->mac) && !(to.b[0] & 1) && !same_mac(to, x->mac);
+}
+
+static bool has_arrived(const struct red *d, const struct rec_flight *f)
+{
+	vec_foreach (const int, i, &f->sights) {
+		const struct rec_sight *s = &d->r->sights.v[*i];
+		if (!s->tx && !d->pk[*i].h.encap && !is_copy(d, *i) &&
+		    addr_is_local(ns_at(d->r, s->ns), d->pk[*i].h.inner.dst))
+			return true;
+	}
+	return false;
+}
+
+/* Is this where a copy was sent to a device that it is not for? */
+static bool leads_to_copy(const struct red *d, const struct rec_flight *f, int i)
+{
+	const struct rec_sight *s = &d->r->sights.v[i];
+	const struct rec_if *x = s->tx ? if_at(d->r, s->ns, s->ifindex) : NULL;
+	if (!x || x->peer_ns < 0)
+		return false;
+	vec_foreach (const int, k, &f->sights) {
+		const struct rec_sight *o = &d->r->sights.v[*k];
+		if (o->ns == x->peer_ns && o->ifindex == x->peer_ifindex && is_copy(d, *k))
+			return true;
+	}
+	return false;
+}
+
+/* Of a packet that came to its end the copies are not its way. Of one that did not, they are all
+ * there is. */
+static void drop_copies(struct red *d, struct rec_flight *f)
+{
+	bool *copy = arena_new_array(d->a, bool, f->sights.n + 1);
+	size_t n = 0;
+	if (!has_arrived(d, f))
+		return;
+	for (size_t i = 0; i < f->sights.n; i++)
+		copy[i] = is_copy(d, f->sights.v[i]) || leads_to_copy(d, f, f->sights.v[i]);
+	for (size_t i = 0; i < f->sights.n; i++)
+		if (!copy[i])
+			f->sights.v[n++] = f->sights.v[i];
+	f->sights.n = n;
 }
 
 void reduce_flights(struct red *d)
@@ -151,4 +216,6 @@ void reduce_flights(struct red *d)
 			k = add_flight(d, &d->pk[order[i]], attempts + 1);
 		*vec_push(r->arena, &r->flights.v[k].sights) = order[i];
 	}
+	vec_foreach (struct rec_flight, f, &r->flights)
+		drop_copies(d, f);
 }

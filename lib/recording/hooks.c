@@ -17,10 +17,14 @@ typedef vec_of(struct group) groups;
 
 static void collect(struct walk *w, const struct gap_in *g, bool outer, bool merge, groups *ret)
 {
-	vec_foreach (const struct visit, v, &w->d->visits) {
+	uint32_t mark = w->cur.mark;
+	vec_foreach (struct visit, v, &w->d->visits) {
 		if (v->flight != w->flight || v->ns != g->ns || v->pos != g->pos ||
 		    v->outer != outer)
 			continue;
+		/* Legacy TRACE reports before the rule's target acts, nf_tables behind it. */
+		v->mark_in = v->trace_id ? mark : v->mark_in;
+		mark = v->mark;
 		struct group *last = ret->n ? &ret->v[ret->n - 1] : NULL;
 		if (!last || (last->hook != v->hook && !merge)) {
 			last = vec_push(w->d->a, ret);
@@ -66,7 +70,7 @@ static int weight(const struct recording *r, const struct visit *v)
 		return 4;
 	if (filter && (v->hook == HOOK_FORWARD || v->hook == HOOK_INPUT))
 		return 3;
-	return nat ? 2 : filter;
+	return nat ? 2 : filter || x;
 }
 
 /* A chain without rules of its own in a table that nobody looks at. */
@@ -186,6 +190,30 @@ static void note_snat(struct walk *w, const struct rec_rule *x)
 		note(w, "note.nodeport-snat", ip_text(w, s->after.inner.src));
 }
 
+/* The TTL on entry: routing, which comes before FORWARD, has taken one from it. */
+static uint8_t entry_ttl(const struct group *g, uint8_t was)
+{
+	vec_foreach (const struct visit *, v, &g->v)
+		if ((*v)->pkt.ok)
+			return (*v)->pkt.h.ttl;
+	return was;
+}
+
+/* POSTROUTING knows only where it goes out, the hooks before it where it came in. */
+static int hook_device(const struct gap_in *g, enum hook h, const struct visit *about)
+{
+	if (h == HOOK_POSTROUTING && about->oif)
+		return about->oif;
+	return g->p ? g->p->ifindex : about->oif;
+}
+
+static void set_marks(struct walk *w, const struct group *h)
+{
+	struct rec_step *s = last_step(w);
+	s->before.mark = h->v.v[0]->mark_in;
+	w->cur.mark = s->after.mark = h->v.v[h->v.n - 1]->mark;
+}
+
 /* The kind of step that a hook's visits make, and the packet after it. */
 static void step_group(struct walk *w, const struct gap_in *g, const struct group *h,
 		       const struct rec_tuple *to)
@@ -195,11 +223,11 @@ static void step_group(struct walk *w, const struct gap_in *g, const struct grou
 	const struct rec_tuple *from = entry(h);
 	if (from)
 		w->cur.inner = *from;
-	struct rec_step *s = add_step(w, REC_HOOK, g->ns, g->p ? g->p->ifindex : about->oif);
+	w->cur.ttl = entry_ttl(h, w->cur.ttl);
+	struct rec_step *s = add_step(w, REC_HOOK, g->ns, hook_device(g, h->hook, about));
 	s->hook = hook_str(h->hook);
 	s->table = about->table;
-	s->before.mark = h->v.v[0]->mark;
-	w->cur.mark = s->after.mark = about->mark;
+	set_marks(w, h);
 	if (x && streq(x->target, "DNAT") && !to)
 		dnat_to(x, &w->cur.inner);
 	else if (x && to)
@@ -348,7 +376,8 @@ static void step_local_route(struct walk *w, const struct gap_in *g)
 void hooks_inner(struct walk *w, const struct gap_in *g)
 {
 	groups gs = {0};
-	bool routed = !g->routed, ipvs = false;
+	bool decided = false; /* where to: told behind PREROUTING */
+	bool routed = g->routed, ipvs = false;
 	const struct rec_tuple *end = g->nh ? &g->nh->inner : NULL;
 	collect(w, g, false, false, &gs);
 	for (size_t i = 0; i < gs.n; i++) {
@@ -357,28 +386,34 @@ void hooks_inner(struct walk *w, const struct gap_in *g)
 		bool by_ipvs = is_ipvs(w, g, h);
 		if (!before_route(h->hook) || ipvs)
 			sync_dst(w, g, entry(h) ? entry(h) : end);
-		if (by_ipvs && h->hook == HOOK_INPUT)
+		if (by_ipvs && h->hook == HOOK_INPUT) {
 			step_local_route(w, g);
-		else if (!routed && (!before_route(h->hook) || ipvs)) {
-			step_route(w, g);
-			routed = true;
+		} else if (!decided && (!before_route(h->hook) || ipvs)) {
+			if (routed)
+				step_route(w, g, entry_ttl(h, 0));
+			else
+				step_bridged(w, g);
+			decided = true;
 		}
 		ipvs |= by_ipvs;
-		routed &= !by_ipvs; /* it routes the packet again */
+		decided &= !by_ipvs; /* it routes the packet again */
+		routed |= by_ipvs;
 		if (nothing_there(w->r, h))
 			continue;
 		step_group(w, g, h, to ? to : end);
 		if (!ipvs || h->hook == HOOK_POSTROUTING || (by_ipvs && h->hook == HOOK_OUTPUT))
 			why_group_ct(w, g, h); /* else it travels on unconfirmed */
 		if (last_step(w)->kind == REC_DNAT && h->hook == HOOK_OUTPUT && g->n)
-			step_route(w, g); /* what was looked up before is void */
+			step_route(w, g, 0); /* what was looked up before is void */
 	}
 	sync_dst(w, g, end);
-	if (!routed && g->n) {
-		step_route(w, g);
+	if (!decided && routed && g->n) {
+		step_route(w, g, 0);
 		if (ns_is(w->r, g->ns, "node") && is_silent(w, g->ns))
 			why(w, REC_OBSERVED, "no-rules", "", "filter", "FORWARD", NULL);
 	}
+	if (!decided && !routed)
+		step_bridged(w, g);
 	sync_src(w, g, end);
 	if (!gs.n && g->n && ct_has(w, g->ns, &w->cur.inner) && g->n->tx && g->routed) {
 		add_step(w, REC_CT_STEP, g->ns, 0);
@@ -400,6 +435,7 @@ void hooks_outer(struct walk *w, const struct gap_in *g)
 		struct rec_step *s = add_step(w, REC_HOOK, g->ns, g->p ? g->p->ifindex : 0);
 		s->outer = true;
 		s->table = about->table;
+		set_marks(w, h);
 		s->hook = last == h->hook ? hook_str(last)
 					  : arena_printf(w->r->arena, "%s, %s", hook_str(h->hook),
 							 hook_str(last));

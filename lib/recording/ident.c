@@ -29,14 +29,19 @@ static uint32_t be(const uint8_t *p, unsigned n)
 	return v;
 }
 
-/* The header quoted in an ICMP error: its addresses get translated back on the way, its id not. */
+/* The header quoted in an ICMP error: its addresses get translated back on the way, its id not.
+ * Of it an nf_tables trace message has no more than its first 12 bytes. */
 static uint64_t read_quoted(const uint8_t *q, uint32_t left, uint64_t h, struct pkt *ret)
 {
-	if (left < 20)
+	if (left < 10)
 		return h;
 	ret->quotes = true;
-	ret->quoted = (struct rec_tuple){be(q + 12, 4), be(q + 16, 4), 0, 0, q[9]};
+	ret->quoted.proto = q[9];
 	uint32_t hlen = (q[0] & 15u) * 4;
+	if (left >= 20) {
+		ret->quoted.src = be(q + 12, 4);
+		ret->quoted.dst = be(q + 16, 4);
+	}
 	if (left >= hlen + 4 && hlen >= 20) {
 		ret->quoted.sport = (uint16_t)be(q + hlen, 2);
 		ret->quoted.dport = (uint16_t)be(q + hlen + 2, 2);
@@ -87,6 +92,7 @@ void pkt_read(const uint8_t *data, uint32_t len, int hatype, struct pkt *ret)
 	ret->tunnel = at.tunnel;
 	ret->ip_id = at.ip_id;
 	ret->outer_id = at.outer_id;
+	ret->df = at.df;
 	ret->inner_smac = at.inner_smac;
 	ret->inner_dmac = at.inner_dmac;
 	ret->key = make_key(data, len, &at, ret);

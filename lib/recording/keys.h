@@ -97,6 +97,10 @@
 	X("bridge.down", "from the IP stack into bridge {1}")                                      \
 	X("bridge.same", "both ends are ports of {1}: forwarded by MAC address, no routing, the "  \
 			 "TTL stays {2}")                                                          \
+	X("bridge.nat", "{1} is behind {2} as well: br_netfilter writes its MAC address into the " \
+			"frame and leaves it to the bridge")                                       \
+	X("bridge.hairpin", "it goes out of the port it came in by, {1}: a port in hairpin mode "  \
+			    "may do that")                                                         \
 	X("bridge.nf", "bridge-nf-call-iptables is {0} in {2}")                                    \
 	X("underlay", "the network between the machines carries it from {1} to {2}")
 
@@ -119,6 +123,7 @@
 #define REC_KEYS_END(X)                                                                            \
 	X("app.connect", "the program asks for a connection to {1}")                               \
 	X("app.send", "the program sends to {1}")                                                  \
+	X("app.data", "over the connection to {1} the program sends {2} bytes")                    \
 	X("app.ping", "an echo request to {1}")                                                    \
 	X("app.src", "source address {1}: that of the device the route names")                     \
 	X("app.listens", "{1} is an address of {2}: the packet is handed to the socket of port "   \
@@ -140,7 +145,16 @@
 	X("drop.unknown", "what happened to it then was not seen")                                 \
 	X("perf.drop", "the kernel freed it: {0}") /* {0} reason at function */                    \
 	X("sysctl", "{0}")			   /* "net.ipv4.ip_forward = 0" */                 \
-	X("compare", "{1} is {2}, wanted {3}")	   /* a snapshot predicate */
+	X("mtu.size", "the packet has {1} bytes, the MTU of {2} is {3}")                           \
+	X("mtu.df", "its \"don't fragment\" bit is set: it may not be cut up on the way")          \
+	X("mtu.icmp", "{1} says so by ICMP: fragmentation needed (3/4)")                           \
+	X("mtu.icmp-came",                                                                         \
+	  "the sender has that: it knows the path's MTU and sends smaller packets")                \
+	X("mtu.icmp-dropped", "but that is dropped in {1}, so the sender never learns: {0}")       \
+	X("mtu.icmp-lost", "but that does not come to the sender, which never learns")             \
+	X("mtu.silent", "no ICMP \"fragmentation needed\" was seen: a bridge or a cable drops in " \
+			"silence, and the sender never learns")                                    \
+	X("compare", "{1} is {2}, wanted {3}") /* a snapshot predicate */
 
 #define REC_KEYS_NEXT(X)                                                                           \
 	X("next.device", "it goes out of {0}")                                                     \
@@ -229,10 +243,12 @@
 	X("verdict.ip-forward-off", "dropped in {1}: it does not forward ({2}, "                   \
 				    "net.ipv4.ip_forward = 0)")                                    \
 	X("verdict.link-down", "dropped in {1}: {2} is down, so {3} can not be reached")           \
+	X("verdict.mtu", "dropped in {1}: too big for the MTU of {2} ({3} bytes)")                 \
 	X("verdict.pod-rule", "dropped in the pod {1} by a rule: {0}")                             \
 	X("verdict.port-closed", "refused: nothing listens on port {3} in {1}")                    \
 	X("verdict.reply-untranslated", "the answer reached {1} from {3}, past conntrack: not "    \
 					"what was asked, so it is refused there")                  \
+	X("verdict.freed", "dropped after {2} in {1}: the kernel freed it there ({3})")            \
 	X("verdict.unknown", "lost after {2} in {1}, cause unknown")
 
 #define REC_KEYS(X)                                                                                \

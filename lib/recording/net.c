@@ -95,13 +95,27 @@ static void try_route(struct walk *w, int ns, ip4 dst)
 	try_cmd(w, ns, expect, "ip route get %s", IP4(dst));
 }
 
-void step_route(struct walk *w, const struct gap_in *g)
+/* The device that the route names; 0 when there is none. */
+static int route_device(const struct recording *r, int ns, ip4 dst)
+{
+	char dev[WORD];
+	const struct rec_ask *q = ask_ip(r, "route", ns, dst);
+	const char *line = q && q->answer ? q->answer : route_line(ns_at(r, ns), dst);
+	const struct rec_if *i = line && line_word(line, "dev", dev, sizeof(dev))
+					 ? if_named(ns_at(r, ns), dev)
+					 : NULL;
+	return i ? i->ifindex : 0;
+}
+
+void step_route(struct walk *w, const struct gap_in *g, uint8_t ttl)
 {
 	ip4 dst = w->cur.inner.dst;
-	struct rec_step *s = add_step(w, REC_ROUTE, g->ns, g->n ? g->n->ifindex : 0);
-	if (g->nh && g->nh->ttl < w->cur.ttl) {
-		w->cur.ttl = g->nh->ttl;
-		s->after.ttl = g->nh->ttl;
+	struct rec_step *s = add_step(w, REC_ROUTE, g->ns,
+				      g->n ? g->n->ifindex : route_device(w->r, g->ns, dst));
+	ttl = ttl ? ttl : g->nh ? g->nh->ttl : 0;
+	if (ttl && ttl < w->cur.ttl) {
+		w->cur.ttl = ttl;
+		s->after.ttl = ttl;
 	}
 	why_route(w, g->ns, dst);
 	s = last_step(w);
@@ -111,7 +125,7 @@ void step_route(struct walk *w, const struct gap_in *g)
 	try_route(w, g->ns, dst);
 }
 
-static void why_neigh(struct walk *w, int ns, const struct rec_if *dev, ip4 hop)
+void why_neigh(struct walk *w, int ns, const struct rec_if *dev, ip4 hop)
 {
 	const struct rec_ask *q = ask_ip(w->r, "neigh", ns, hop);
 	const struct rec_neigh *e = dev ? neigh_at(ns_at(w->r, ns), dev->ifindex, hop) : NULL;
@@ -214,8 +228,10 @@ void step_tunnel(struct walk *w, const struct gap_in *g)
 	if (dev && vxlan)
 		step_fdb(w, g, dev);
 	struct rec_step *s = add_step(w, REC_ENCAP, g->ns, dev ? dev->ifindex : g->n->ifindex);
-	s->after = *g->nh;
+	uint32_t mark = w->cur.mark; /* stays with the buffer, in one namespace */
 	w->cur = *g->nh;
+	w->cur.mark = mark;
+	s->after = w->cur;
 	s->outer = true;
 	why_encap(w, g);
 	if (dev && vxlan)

@@ -58,6 +58,7 @@ static bool ip_header(struct cursor *c, struct rec_tuple *t, uint8_t *ttl, uint1
 	*len = get16(h + 2);
 	*t = (struct rec_tuple){.src = get32(h + 12), .dst = get32(h + 16), .proto = h[9]};
 	c->at->ip_id = get16(h + 4);
+	c->at->df = h[6] & 0x40;
 	c->at->ip_hlen = (h[0] & 15u) * 4;
 	c->at->l4 = (uint32_t)(c->p - c->start);
 	return (get16(h + 6) & 0x1fff) == 0; /* a later fragment has no ports */

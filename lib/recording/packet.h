@@ -11,6 +11,7 @@ struct packet_at {
 	uint16_t ip_id, outer_id; /* of the innermost IP header; of the one around it */
 	uint32_t ip_hlen;	  /* of the innermost */
 	uint32_t l4;		  /* offset of the innermost transport header */
+	bool df;		  /* don't fragment, of the innermost IP header */
 	bool tunnel;		  /* a tunnel's packet, of which the inside could not be read */
 	struct mac inner_smac, inner_dmac; /* VXLAN */
 };

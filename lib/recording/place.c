@@ -56,11 +56,15 @@ static int entry_fits(const struct visit *v, const struct rec_hdr *h)
 	return same_tuple(&v->pkt.h.inner, seen) ? 2 : -4;
 }
 
+/* Behind PREROUTING the destination may be another. That the source is another says nothing: that
+ * is POSTROUTING's to change. */
 static int changes(const struct visit *v, const struct rec_hdr *n)
 {
 	if (!n || !v->pkt.ok || v->pkt.tunnel)
 		return 0;
-	return same_tuple(&v->pkt.h.inner, &n->inner) ? 0 : 2;
+	const struct rec_tuple *was = &v->pkt.h.inner;
+	bool port = was->proto != PROTO_ICMP && was->dport != n->inner.dport;
+	return was->dst != n->inner.dst || port ? 2 : 0;
 }
 
 /* Inside or outside of a tunnel's headers must agree with the visit on the side where it counts. */

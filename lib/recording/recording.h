@@ -211,6 +211,7 @@ struct rec_perf {
 	const char *reason, *function; /* drop */
 	const char *text;
 	uint64_t skb;
+	int sight; /* drop: the sighting behind which this buffer was freed; -1 not known */
 };
 
 /* Of the timing runs: the median and the 90th percentile, in ns; -1 unknown. */
@@ -330,8 +331,8 @@ struct rec_verdict {
 	const char *cause;  /* closed vocabulary: "rule-drop" "no-route" "blackhole" "prohibit"
 			     * "fdb-missing" "neigh-missing" "wrong-vtep-mac" "vni-mismatch"
 			     * "no-vxlan-device" "input-drop" "rp-filter" "ip-forward-off"
-			     * "link-down"  "pod-rule" "port-closed" "no-endpoints" "rule-reject"
-			     * "reply-untranslated" "unknown"; NULL when delivered */
+			     * "link-down" "mtu" "pod-rule" "port-closed" "no-endpoints"
+			     * "rule-reject"  "reply-untranslated" "unknown"; NULL when delivered */
 	int ns;
 	const char *device, *rule;
 	const char *text; /* one sentence for people */

@@ -35,6 +35,7 @@ struct pkt {
 	struct rec_hdr h;
 	uint64_t key; /* identity: the same from end to end, through NAT and tunnels */
 	uint16_t ip_id, outer_id;
+	bool df;	  /* don't fragment, of the innermost IP header */
 	unsigned payload; /* bytes behind the transport header */
 	struct mac inner_smac, inner_dmac;
 	/* an ICMP error: */
@@ -53,15 +54,18 @@ struct visit {
 	bool ended;
 	uint64_t trace_id;
 	int iif, oif, physin, physout;
-	uint32_t mark;
-	int flight; /* -1: none */
-	int pos;    /* after that sighting of the flight; -1: before the first */
+	uint32_t mark_in; /* of the packet on entry; nf_tables tells it only behind a rule: hooks.c
+			   */
+	uint32_t mark;	  /* and at the end */
+	int flight;	  /* -1: none */
+	int pos;	  /* after that sighting of the flight; -1: before the first */
 };
 
 /* A flight while it is made. Its index is that in r->flights. */
 struct fly {
 	uint64_t key;
 	uint16_t ip_id;
+	unsigned payload;
 	bool error;   /* an ICMP error */
 	bool steps;   /* is told step by step */
 	bool arrived; /* reached a namespace that has its destination */

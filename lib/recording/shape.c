@@ -147,7 +147,7 @@ SHAPE(shape_ask, S, REQ(S, what), INDEX(S, ns), F(S, question), F(S, answer), AD
 #undef S
 #define S struct rec_perf
 SHAPE(shape_perf, S, F(S, t), REQ(S, kind), F(S, dev), F(S, reason), F(S, function), F(S, text),
-      HEX(S, skb));
+      HEX(S, skb), INDEX(S, sight));
 #undef S
 #define S struct rec_relay
 SHAPE(shape_relay, S, INDEX(S, ns), F(S, isn), OBJ(S, tuple, shape_tuple));

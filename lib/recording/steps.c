@@ -43,6 +43,30 @@ static void try_device(struct walk *w, int ns, const struct rec_if *i)
 	try_cmd(w, ns, expect, "ip link show dev %s", i->name);
 }
 
+/* A translated packet: br_netfilter asks the routes where the new destination is (see
+ * br_nf_pre_routing_finish()), and what is behind the same bridge stays in it. */
+static void why_bridged_nat(struct walk *w, int ns, const struct rec_if *bridge)
+{
+	ip4 dst = w->cur.inner.dst;
+	if (w->came.inner.dst == dst)
+		return;
+	size_t n = last_step(w)->why.n;
+	why_route(w, ns, dst);
+	why(w, REC_INFERRED, "bridge.nat", "", ip_text(w, dst), bridge->name, NULL);
+	why_neigh(w, ns, bridge, dst);
+	for (; n < last_step(w)->why.n; n++)
+		last_step(w)->why.v[n].decides = false; /* the bridge does */
+}
+
+/* Out of the port it came in by: only in hairpin mode. */
+static void why_hairpin(struct walk *w, int ns, const struct rec_if *in, const struct rec_if *out)
+{
+	if (!in || in != out)
+		return;
+	why(w, REC_INFERRED, "bridge.hairpin", "", in->name, NULL);
+	try_cmd(w, ns, "hairpin on", "bridge -d link show dev %s", in->name);
+}
+
 static void why_bridge(struct walk *w, const struct rec_sight *s, const struct rec_if *i, int pos)
 {
 	const struct rec_sight *n = sight_at(w, pos + 1), *p = sight_at(w, pos - 1);
@@ -55,6 +79,9 @@ static void why_bridge(struct walk *w, const struct rec_sight *s, const struct r
 	why(w, REC_OBSERVED, "bridge.down", "", i->name, NULL);
 	const struct rec_if *port =
 		n && n->ns == s->ns && n->tx ? if_at(w->r, n->ns, n->ifindex) : NULL;
+	const struct rec_if *came =
+		p && p->ns == s->ns && !p->tx ? if_at(w->r, p->ns, p->ifindex) : NULL;
+	why_hairpin(w, s->ns, came, port);
 	if (port) {
 		why(w, REC_OBSERVED, "bridge.to-port", mac, port->name, NULL)->decides = true;
 		try_cmd(w, s->ns,
@@ -66,6 +93,7 @@ static void why_bridge(struct walk *w, const struct rec_sight *s, const struct r
 		p && p->ns == s->ns && !p->tx ? if_master(w->r, p->ns, p->ifindex) : NULL;
 	if (from == i && ph->ttl == w->cur.ttl) {
 		why(w, REC_OBSERVED, "bridge.same", "", i->name, num(w, w->cur.ttl), NULL);
+		why_bridged_nat(w, s->ns, i);
 		note(w, "note.same-node", num(w, w->cur.ttl));
 	}
 }
@@ -177,8 +205,7 @@ static bool is_routed(const struct walk *w, const struct gap_in *g)
 	return g->n->tx && g->ph->ttl != g->nh->ttl && !(g->ph->encap && g->nh->encap);
 }
 
-/* Port to port of one bridge, without the bridge device being seen. */
-static void step_bridged(struct walk *w, const struct gap_in *g)
+void step_bridged(struct walk *w, const struct gap_in *g)
 {
 	if (!g->p || !g->n || g->p->tx || !g->n->tx || ns_is(w->r, g->ns, "fabric"))
 		return;
@@ -189,6 +216,8 @@ static void step_bridged(struct walk *w, const struct gap_in *g)
 	why(w, REC_OBSERVED, "bridge.same", "", m->name, num(w, w->cur.ttl), NULL)->decides = true;
 	const char *mac = mac_text(w, g->nh->dmac), *port = if_name(w->r, g->ns, g->n->ifindex);
 	why(w, REC_OBSERVED, "bridge.to-port", mac, port, NULL);
+	why_bridged_nat(w, g->ns, m);
+	why_hairpin(w, g->ns, if_at(w->r, g->ns, g->p->ifindex), if_at(w->r, g->ns, g->n->ifindex));
 	int nf = bridge_nf(ns_at(w->r, g->ns));
 	if (nf >= 0)
 		why(w, REC_OBSERVED, "bridge.nf", nf ? "1" : "0", "", ns_name(w->r, g->ns), NULL);
@@ -209,7 +238,7 @@ static void between(struct walk *w, int pos)
 		.ph = hdr_at(w, pos),
 		.nh = hdr_at(w, pos + 1),
 	};
-	g.ns = g.p ? g.p->ns : g.n ? g.n->ns : w->r->probe.from_ns;
+	g.ns = g.p ? g.p->ns : g.n ? g.n->ns : first_ns(w);
 	if (g.p && g.n && g.p->ns != g.n->ns) {
 		g.n = NULL;
 		g.nh = NULL;
@@ -233,8 +262,6 @@ static void between(struct walk *w, int pos)
 	if (wrapping) {
 		step_tunnel(w, &g);
 		hooks_outer(w, &g);
-	} else {
-		step_bridged(w, &g);
 	}
 }
 
@@ -256,6 +283,14 @@ static void begin(struct walk *w)
 }
 
 /* ---- next lines ---- */
+
+/* Over the network between the machines: to the one where it is seen next. */
+static void name_underlay(struct walk *w, struct rec_step *s, const struct rec_step *n)
+{
+	bool last = n == last_step(w);
+	s->next_key = "next.underlay";
+	s->next = last ? NULL : ns_name(w->r, n[1].ns);
+}
 
 static void name_next(struct walk *w, struct rec_step *s, const struct rec_step *n)
 {
@@ -285,8 +320,10 @@ static void name_next(struct walk *w, struct rec_step *s, const struct rec_step 
 		s->next = place;
 	else if (n->kind == REC_DELIVER || n->kind == REC_APP_RECV)
 		s->next = ns_name(w->r, n->ns);
+	else if (n->kind == REC_UNNAT)
+		s->next = NULL;
 	else if (n->kind == REC_BRIDGE && ns_is(w->r, n->ns, "fabric"))
-		s->next_key = "next.underlay";
+		name_underlay(w, s, n);
 	if (n->kind == REC_NEIGH)
 		s->next = ip_text(w, next_hop(w->r, n->ns, n->before.inner.dst));
 }

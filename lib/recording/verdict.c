@@ -61,6 +61,13 @@ void say(struct red *d, const char *result, const char *cause, int ns, const cha
 	v->text = sentence(d->r);
 }
 
+/* Another sentence with the same arguments. */
+static void set_key(struct red *d, const char *key)
+{
+	d->r->verdict.key = key;
+	d->r->verdict.text = sentence(d->r);
+}
+
 static int first_flight(const struct red *d, bool reply, bool error)
 {
 	for (size_t k = 0; k < d->fly.n; k++)
@@ -94,11 +101,18 @@ static const struct visit *last_visit(const struct red *d, int flight,
 	return NULL;
 }
 
+const struct rec_match *dropped_by(const struct red *d, int flight)
+{
+	const struct rec_match *m;
+	return last_visit(d, flight, &m) ? m : NULL;
+}
+
 /* A DNAT rule may have been the last thing that happened: the packet is for there then. */
 static void after_rules(const struct red *d, int flight, struct end *e)
 {
+	int last = (int)d->r->flights.v[flight].sights.n - 1;
 	vec_foreach (const struct visit, v, &d->visits) {
-		if (v->flight != flight || v->ns != e->ns || v->outer)
+		if (v->flight != flight || v->ns != e->ns || v->outer || v->pos < last)
 			continue;
 		if (v->pkt.ok)
 			e->h.inner = v->pkt.h.inner;
@@ -142,17 +156,17 @@ static void set_arrived(struct red *d)
 
 /* ---- rules ---- */
 
-static const char *rule_text(struct red *d, const struct rec_match *m)
+const char *rule_text(const struct recording *r, const struct rec_match *m)
 {
-	const struct rec_rule *x = rule_of(d->r, m);
+	const struct rec_rule *x = rule_of(r, m);
 	if (x && x->family) /* nft's rules do not name their chain */
-		return arena_printf(d->r->arena, "%s %s %s: %s", x->family, x->table, x->chain,
+		return arena_printf(r->arena, "%s %s %s: %s", x->family, x->table, x->chain,
 				    x->text);
 	if (x)
 		return x->text;
 	if (m->kind == REC_POLICY)
-		return arena_printf(d->r->arena, "-P %s DROP", m->chain);
-	return arena_printf(d->r->arena, "%s %s rule %u", m->table, m->chain, m->num);
+		return arena_printf(r->arena, "-P %s DROP", m->chain);
+	return arena_printf(r->arena, "%s %s rule %u", m->table, m->chain, m->num);
 }
 
 /* nft: the packet was found in a map of those (kube-proxy: no-endpoint-services, -nodeports). */
@@ -187,7 +201,7 @@ static bool by_rule(struct red *d, int flight)
 				   : NULL;
 	if (e.s && e.ns == v->ns)
 		dev = if_name(r, e.ns, e.s->ifindex);
-	d->r->verdict.rule = rule_text(d, m);
+	d->r->verdict.rule = rule_text(r, m);
 	d->lost = flight;
 	if (match_rejects(r, m)) {
 		bool none = no_endpoints(rule_of(r, m)) || in_no_endpoints(r, v);
@@ -204,6 +218,15 @@ static bool by_rule(struct red *d, int flight)
 
 /* ---- the verdict ---- */
 
+/* The kernel's own word for it; NULL: none was heard. */
+static const char *freed_by(const struct red *d, int flight)
+{
+	vec_foreach (const struct rec_perf, p, &d->r->perfs)
+		if (perf_of(d, flight, p) && p->reason && p->function)
+			return arena_printf(d->r->arena, "%s at %s", p->reason, p->function);
+	return NULL;
+}
+
 static void lost(struct red *d, int flight)
 {
 	struct end e = end_of(d, flight);
@@ -211,7 +234,11 @@ static void lost(struct red *d, int flight)
 	if (diagnose(d, &e))
 		return;
 	d->lost_asks.n = 0;
-	say(d, "lost", "unknown", e.ns, e.dev ? e.dev->name : NULL, NULL, REC_OBSERVED);
+	const char *freed = freed_by(d, flight);
+	say(d, freed ? "dropped" : "lost", "unknown", e.ns, e.dev ? e.dev->name : NULL, freed,
+	    REC_OBSERVED);
+	if (freed)
+		set_key(d, "verdict.freed");
 }
 
 static bool is_answered(const struct red *d)
@@ -264,8 +291,34 @@ static bool untranslated(struct red *d, int reply)
 	return true;
 }
 
-/* The handshake went well, then something did not arrive. */
-static int later_loss(struct red *d)
+/* Its first byte came, in this packet or in another one: sent again, cut up, put together. */
+static bool came(const struct red *d, size_t k)
+{
+	const struct rec_flight *f = &d->r->flights.v[k];
+	for (size_t i = 0; i < d->fly.n; i++) {
+		const struct rec_flight *o = &d->r->flights.v[i];
+		uint32_t behind = f->hdr.seq - o->hdr.seq;
+		if (d->fly.v[i].arrived && o->reply == f->reply && o->leg == f->leg &&
+		    behind < d->fly.v[i].payload)
+			return true;
+	}
+	return false;
+}
+
+/* The first data that was sent and never came; -1: none, or frames are missing that may have
+ * shown it. */
+static int lost_data(const struct red *d)
+{
+	if (d->r->lost_frames || !streq(d->r->probe.proto, "tcp"))
+		return -1;
+	for (size_t k = 0; k < d->fly.n; k++)
+		if (d->fly.v[k].payload && !d->fly.v[k].error && !came(d, k))
+			return (int)k;
+	return -1;
+}
+
+/* The handshake went well, then something without data did not arrive. */
+static int later_loss(const struct red *d)
 {
 	for (size_t k = d->fly.n; k-- > 0;)
 		if (!d->fly.v[k].arrived && !d->fly.v[k].steps)
@@ -277,8 +330,7 @@ static void silent(struct red *d, int forward)
 {
 	struct end e = end_of(d, forward);
 	say(d, "lost", "unknown", e.ns, e.dev ? e.dev->name : NULL, NULL, REC_OBSERVED);
-	d->r->verdict.key = "verdict.delivered-silent";
-	d->r->verdict.text = sentence(d->r);
+	set_key(d, "verdict.delivered-silent");
 }
 
 static void judge(struct red *d)
@@ -290,6 +342,14 @@ static void judge(struct red *d)
 		e.h.inner.dst = d->r->probe.dst;
 		if (!diagnose(d, &e))
 			say(d, "lost", "unknown", e.ns, NULL, NULL, REC_OBSERVED);
+		return;
+	}
+	int data = lost_data(d);
+	if (data >= 0) {
+		d->fly.v[data].steps = true;
+		place_visits(d);
+		if (!by_rule(d, data))
+			lost(d, data);
 		return;
 	}
 	if (is_answered(d)) {

@@ -59,6 +59,13 @@ static bool is_base(const struct recording *r, const struct rec_match *m)
 	return hook_of(ns_at(r, m->ns), m->table, m->chain, -1) != HOOK_NONE;
 }
 
+/* A tunnel's packet and the one inside of it have one key: what they came by tells them apart. */
+static bool same_pass(const struct visit *v, const struct rec_match *m, const struct pkt *p)
+{
+	return p->key == v->pkt.key && p->ip_id == v->pkt.ip_id && p->tunnel == v->pkt.tunnel &&
+	       p->h.encap == v->pkt.h.encap && m->iif == v->iif && m->oif == v->oif;
+}
+
 /* Does the message go on with this visit? */
 static bool goes_on(const struct red *d, const struct visit *v, const struct rec_match *m,
 		    const struct pkt *p)
@@ -66,9 +73,7 @@ static bool goes_on(const struct red *d, const struct visit *v, const struct rec
 	const struct rec_match *last = &d->r->matches.v[v->matches.v[v->matches.n - 1]];
 	if (v->ns != m->ns || v->trace_id != m->trace_id || !streq(v->table, m->table) || v->ended)
 		return false;
-	bool same = p->key == v->pkt.key && p->ip_id == v->pkt.ip_id &&
-		    p->h.encap == v->pkt.h.encap && p->tunnel == v->pkt.tunnel;
-	if (p->ok && v->pkt.ok && !same)
+	if (p->ok && v->pkt.ok && !same_pass(v, m, p))
 		return false;
 	if (m->hook >= 0 && last->hook >= 0)
 		return m->hook == last->hook;
@@ -96,7 +101,7 @@ static struct visit *open_visit(struct red *d, const struct rec_match *m, const 
 		.oif = m->oif,
 		.physin = m->physin,
 		.physout = m->physout,
-		.mark = m->mark,
+		.mark_in = m->mark,
 		.flight = -1,
 		.pos = -1,
 	};
@@ -112,7 +117,7 @@ static void take_match(struct red *d, int i)
 	if (!v->pkt.ok)
 		v->pkt = p;
 	*vec_push(d->a, &v->matches) = i;
-	v->mark = m->mark ? m->mark : v->mark;
+	v->mark = m->mark;
 	v->ended = m->kind == REC_POLICY;
 }
 
@@ -131,11 +136,12 @@ static bool belongs(const struct red *d, const struct visit *v, int flight)
 	return false;
 }
 
-/* Dropped before any device saw it: then the rules are all there is of it. */
+/* Dropped before any device saw it: then the rules are all there is of it. An ICMP error is traced
+ * only for what it quotes. */
 static bool is_probe(const struct red *d, const struct pkt *p)
 {
-	return !p->tunnel && p->h.inner.proto == PROTO_TCP &&
-	       p->h.seq - d->r->probe.isn < ISN_WINDOW;
+	return !p->tunnel && (p->quotes || (p->h.inner.proto == PROTO_TCP &&
+					    p->h.seq - d->r->probe.isn < ISN_WINDOW));
 }
 
 /* A message without headers follows the one before it in the stream. */

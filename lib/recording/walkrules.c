@@ -189,7 +189,7 @@ static struct rule_ctx ctx_of(struct walk *w, const struct visit *v)
 			   : error    ? "RELATED"
 			   : f->reply ? "ESTABLISHED"
 				      : "NEW",
-		.mark = v->mark,
+		.mark = v->mark_in,
 	};
 }
 
@@ -220,7 +220,7 @@ static bool on_path(const struct recording *r, const struct visit *v, size_t i, 
 static uint32_t mark_before(const struct recording *r, const struct visit *v, size_t i)
 {
 	if (v->trace_id)
-		return i ? r->matches.v[v->matches.v[i - 1]].mark : 0;
+		return i ? r->matches.v[v->matches.v[i - 1]].mark : v->mark_in;
 	return r->matches.v[v->matches.v[i]].mark;
 }
 

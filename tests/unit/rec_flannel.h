@@ -128,10 +128,10 @@ static inline void flannel_syn(struct rec_lab *l, int until)
 	lab_see(l, NODE01, 4, false, &f);
 	if (until < 4)
 		return;
+	f.ttl = 63; /* ip_forward() takes it before the hook */
 	lab_match(l, NODE01, "filter", "FORWARD", REC_RULE, 1, fwd, &f);
 	lab_match(l, NODE01, "filter", "KUBE-FORWARD", REC_RETURN, 3, fwd, &f);
 	lab_match(l, NODE01, "filter", "FORWARD", REC_RULE, 2, fwd, &f);
-	f.ttl = 63;
 	lab_match(l, NODE01, "nat", "POSTROUTING", REC_RULE, 1, post, &f);
 	lab_match(l, NODE01, "nat", "KUBE-POSTROUTING", REC_RULE, 1, post, &f);
 	lab_match(l, NODE01, "nat", "POSTROUTING", REC_POLICY, 2, post, &f);
@@ -180,8 +180,8 @@ static inline void flannel_syn(struct rec_lab *l, int until)
 			post2 = {4, 0, 4, 0, 0, 0};
 	lab_match(l, NODE02, "nat", "PREROUTING", REC_RULE, 1, pre2, &f);
 	lab_match(l, NODE02, "nat", "PREROUTING", REC_POLICY, 2, pre2, &f);
-	lab_match(l, NODE02, "filter", "FORWARD", REC_RULE, 2, fwd2, &f);
 	f.ttl = 62;
+	lab_match(l, NODE02, "filter", "FORWARD", REC_RULE, 2, fwd2, &f);
 	lab_match(l, NODE02, "nat", "POSTROUTING", REC_POLICY, 2, post2, &f);
 	f.smac = "02:00:00:00:03:02";
 	f.dmac = "5a:00:00:00:00:05";

@@ -30,6 +30,8 @@ struct frame {
 	uint8_t flags, ttl, proto; /* proto 0: TCP */
 	const char *smac, *dmac;
 	uint16_t id;
+	uint16_t data; /* TCP: so many bytes follow, which are not captured */
+	bool df;
 	/* outer: 17 VXLAN, 4 IPIP, 0 none */
 	uint8_t tunnel;
 	ip4 osrc, odst;
@@ -156,7 +158,8 @@ static inline size_t put_inner(uint8_t *p, const struct frame *f)
 {
 	bool udp = f->proto == 17, icmp = f->proto == 1;
 	size_t len = 20 + (udp || icmp ? 8 + 16 : 20);
-	size_t n = put_ip(p, f->src, f->dst, f->proto ? f->proto : 6, f->ttl, f->id, len);
+	size_t n = put_ip(p, f->src, f->dst, f->proto ? f->proto : 6, f->ttl, f->id, len + f->data);
+	p[6] = f->df ? 0x40 : 0;
 	if (icmp) {
 		p[n] = (uint8_t)(f->dport >> 8);
 		p[n + 1] = (uint8_t)f->dport;
@@ -219,7 +222,7 @@ static inline void lab_see(struct rec_lab *l, int ns, int ifindex, bool tx, cons
 		.hatype = bare ? 768 : 1,
 		.csum_pending = true,
 		.data = p,
-		.len = (uint32_t)n,
+		.len = (uint32_t)n + f->data,
 		.caplen = (uint32_t)n,
 	};
 }

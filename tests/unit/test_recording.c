@@ -305,13 +305,27 @@ static void test_real_ipip(void **state)
 	reason(s, "encap.ttl-copied");
 	assert_string_equal(find(r, 0, REC_NEIGH, r->ns.v[r->probe.from_ns].name)->note_key,
 			    "note.proxy-arp");
+	/* The answer's outer packet and the one inside have one key: their rules stay apart. */
+	const struct rec_flight *f = &r->flights.v[1];
+	int mangle[2] = {0};
+	for (int i = f->first_step; i < f->first_step + f->n_steps; i++) {
+		s = &r->steps.v[i];
+		if (s->kind != REC_HOOK || strcmp(r->ns.v[s->ns].name, "node01"))
+			continue;
+		vec_foreach (const struct rec_reason, y, &s->why)
+			mangle[s->outer] += !strcmp(y->key, "rule") && y->args.n > 1 &&
+					    !strcmp(y->args.v[0], "mangle") &&
+					    !strcmp(y->args.v[1], "PREROUTING");
+	}
+	assert_int_equal(mangle[true], 1);
+	assert_int_equal(mangle[false], 1);
 }
 
 static void test_real_same_node(void **state)
 {
 	struct recording *r = load(*state, "clusterip-same");
 	assert_string_equal(kinds(r, 0),
-			    "app-send dev-tx dev-rx dnat hook hook bridge dev-tx dev-rx deliver");
+			    "app-send dev-tx dev-rx dnat bridge hook hook dev-tx dev-rx deliver");
 	const struct rec_step *s = find(r, 0, REC_BRIDGE, "node02");
 	assert_string_equal(s->note_key, "note.same-node");
 	assert_string_equal(s->note, "64");
@@ -345,7 +359,17 @@ static void test_real_node_process(void **state)
 static void test_real_hairpin(void **state)
 {
 	struct recording *r = load(*state, "hairpin");
-	assert_string_equal(find(r, 0, REC_SNAT, "node02")->note_key, "note.hairpin");
+	const struct rec_step *dnat = find(r, 0, REC_DNAT, "node02"),
+			      *snat = find(r, 0, REC_SNAT, "node02"),
+			      *bridge = find(r, 0, REC_BRIDGE, "node02");
+	assert_string_equal(snat->note_key, "note.hairpin");
+	/* KUBE-MARK-MASQ sets the mark, KUBE-POSTROUTING takes it away before it masquerades. */
+	assert_int_equal(dnat->before.mark, 0);
+	assert_int_equal(dnat->after.mark, 0x4000);
+	assert_int_equal(snat->before.mark, 0x4000);
+	assert_int_equal(snat->after.mark, 0);
+	assert_string_equal(reason(bridge, "bridge.hairpin")->args.v[0], "veth70cee1b2");
+	assert_string_equal(reason(bridge, "bridge.nat")->args.v[1], "cni0");
 	assert_string_equal(r->verdict.result, "delivered");
 }
 
@@ -356,6 +380,9 @@ static void test_real_no_endpoints(void **state)
 	assert_string_equal(r->verdict.cause, "no-endpoints");
 	assert_string_equal(r->ns.v[r->verdict.ns].name, "node01");
 	find(r, 1, REC_ICMP_ERROR, "node01");
+	const struct rec_step *route = find(r, 0, REC_ROUTE, "node01");
+	assert_int_equal(route->after.ttl, 63); /* as the rules of FORWARD saw it */
+	assert_true(route->ifindex > 0);
 }
 
 /* ---- normal form, diff ---- */

@@ -295,17 +295,173 @@ static void test_nothing_seen(void **state)
 	assert_string_equal(l.r->verdict.result, "lost");
 }
 
+/* ---- behind the handshake ---- */
+
+/* A connection that stands, and a request of 1398 bytes that the client's node has in its bridge.
+ */
+static struct rec_lab big(struct arena *a, struct frame *f)
+{
+	struct rec_lab l = lab_new(a);
+	flannel_snapshot(&l);
+	flannel_syn(&l, 12);
+	flannel_syn_ack(&l);
+	l.r->probe.answer = "connected";
+	*f = (struct frame){.src = A("10.244.1.2"),
+			    .dst = A("10.107.254.44"),
+			    .sport = 38770,
+			    .dport = 80,
+			    .seq = ISN + 1,
+			    .ack = SERVER_ISN + 1,
+			    .flags = 0x18,
+			    .ttl = 64,
+			    .id = 900,
+			    .data = 1398,
+			    .df = true,
+			    .smac = "5a:00:00:00:00:01",
+			    .dmac = "02:00:00:00:03:01"};
+	lab_see(&l, CLIENT, 2, true, f);
+	lab_see(&l, NODE01, 7, false, f);
+	f->dst = A("10.244.2.5");
+	lab_see(&l, NODE01, 4, false, f);
+	return l;
+}
+
+static void freed(struct rec_lab *l, const char *reason, const char *function, int sight)
+{
+	*vec_push(l->a, &l->r->perfs) = (struct rec_perf){
+		.t = l->t, .kind = "drop", .reason = reason, .function = function, .sight = sight};
+}
+
+static int last_sight(const struct rec_lab *l)
+{
+	return (int)l->r->sights.n - 1;
+}
+
+static void test_mtu_hop(void **state)
+{
+	struct frame f;
+	struct rec_lab l = big(*state, &f);
+	expect(l.r, "lost", "unknown", NODE01, "cni0");
+	dev(l.r, NODE01, "flannel.1")->mtu = 1000;
+	expect(l.r, "dropped", "mtu", NODE01, "flannel.1");
+	assert_int_equal(l.r->verdict.how, REC_INFERRED);
+	assert_string_equal(l.r->verdict.args.v[2], "1438 > 1000");
+	freed(&l, "PKT_TOO_BIG", "ip_forward", last_sight(&l) - 1);
+	recording_reduce(l.r);
+	assert_int_equal(l.r->verdict.how, REC_INFERRED); /* it was another packet */
+	freed(&l, "PKT_TOO_BIG", "ip_forward", last_sight(&l));
+	recording_reduce(l.r);
+	assert_int_equal(l.r->verdict.how, REC_OBSERVED);
+	/* What may be cut up is. */
+	l = big(*state, &f);
+	dev(l.r, NODE01, "flannel.1")->mtu = 1000;
+	vec_foreach (struct rec_sight, s, &l.r->sights)
+		((uint8_t *)(uintptr_t)s->data)[20] &= (uint8_t)~0x40;
+	expect(l.r, "lost", "unknown", NODE01, "cni0");
+}
+
+static void test_mtu_cable(void **state)
+{
+	struct frame f;
+	struct rec_lab l = big(*state, &f);
+	f.ttl = 63;
+	lab_see(&l, NODE01, 3, true, &f);
+	f.tunnel = 17;
+	f.osrc = A("100.100.137.201");
+	f.odst = A("100.100.137.202");
+	f.vni = 1;
+	lab_see(&l, NODE01, 2, true, &f);
+	lab_see(&l, FABRIC, 10, false, &f);
+	lab_see(&l, FABRIC, 11, true, &f);
+	dev(l.r, FABRIC, "p-n1")->mtu = dev(l.r, FABRIC, "p-n2")->mtu = 1500;
+	expect(l.r, "lost", "unknown", FABRIC, "p-n2");
+	dev(l.r, NODE02, "ens192")->mtu = 1400;
+	expect(l.r, "dropped", "mtu", NODE02, "ens192");
+	assert_string_equal(l.r->verdict.args.v[2], "1488 > 1400");
+	/* Not yet cut into packets: the cable asks nothing. */
+	dev(l.r, FABRIC, "p-n2")->mtu = 1400;
+	expect(l.r, "lost", "unknown", FABRIC, "p-n2");
+}
+
+/* Lost once, it comes in smaller pieces: no fault. */
+static void test_mtu_found(void **state)
+{
+	struct frame f;
+	struct rec_lab l = big(*state, &f);
+	dev(l.r, NODE01, "flannel.1")->mtu = 1000;
+	f.data = 700;
+	f.id = 901;
+	f.dmac = "5a:00:00:00:00:05";
+	lab_see(&l, SERVER, 2, false, &f);
+	recording_reduce(l.r);
+	assert_string_equal(l.r->verdict.result, "delivered");
+}
+
+static void test_freed(void **state)
+{
+	struct rec_lab l = cut(*state, 8);
+	dev(l.r, NODE02, "flannel.1")->vni = 2;
+	expect(l.r, "dropped", "vni-mismatch", NODE02, "flannel.1");
+	assert_int_equal(l.r->verdict.how, REC_INFERRED);
+	freed(&l, "VXLAN_VNI_NOT_FOUND", "vxlan_rcv", last_sight(&l));
+	recording_reduce(l.r);
+	assert_int_equal(l.r->verdict.how, REC_OBSERVED);
+	/* No rule of ours knows it, but the kernel said something. */
+	l = cut(*state, 9);
+	freed(&l, "TCP_CSUM", "tcp_v4_rcv", last_sight(&l));
+	expect(l.r, "dropped", "unknown", NODE02, "flannel.1");
+	assert_string_equal(l.r->verdict.key, "verdict.freed");
+	assert_string_equal(l.r->verdict.args.v[2], "TCP_CSUM at tcp_v4_rcv");
+}
+
+/* A bridge that does not know the MAC address floods: the copy is not the packet's way. */
+static void test_flooded(void **state)
+{
+	struct rec_lab l = lab_new(*state);
+	flannel_snapshot(&l);
+	int other = lab_ns(&l, "busybox1", "busybox1", "pod");
+	lab_if(&l, other, 2, "eth0", "veth", "5a:00:00:00:00:06", "10.244.2.6/24");
+	lab_if(&l, NODE02, 8, "veth78b826c3", "veth", "26:a9:23:fb:7a:c8", NULL)->master = "cni0";
+	lab_veth(&l, other, 2, NODE02, 8);
+	flannel_syn(&l, 12);
+	struct frame f = {.src = A("10.244.1.2"),
+			  .dst = A("10.244.2.5"),
+			  .sport = 38770,
+			  .dport = 80,
+			  .seq = ISN,
+			  .flags = 2,
+			  .ttl = 62,
+			  .id = 777,
+			  .smac = "02:00:00:00:03:02",
+			  .dmac = "5a:00:00:00:00:05"};
+	lab_see(&l, NODE02, 8, true, &f);
+	lab_see(&l, other, 2, false, &f);
+	size_t all = l.r->sights.n;
+	flannel_syn_ack(&l);
+	recording_reduce(l.r);
+	assert_string_equal(l.r->verdict.result, "delivered");
+	assert_int_equal(l.r->verdict.ns, SERVER);
+	assert_int_equal(l.r->flights.v[0].sights.n, all - 2);
+	expect_last(l.r, 0, REC_DELIVER);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_rule_drop),	       TEST(test_policy_drop), TEST(test_routes),
-		TEST(test_blackhole_in_table), TEST(test_fdb_missing), TEST(test_neigh_missing),
-		TEST(test_wrong_mac),	       TEST(test_vni),	       TEST(test_no_vxlan),
-		TEST(test_input_drop),	       TEST(test_rp_filter),   TEST(test_ip_forward),
-		TEST(test_link_down),	       TEST(test_pod_rule),    TEST(test_port_closed),
-		TEST(test_untranslated),       TEST(test_unknown),     TEST(test_nothing_seen),
+		TEST(test_rule_drop),	TEST(test_policy_drop),
+		TEST(test_routes),	TEST(test_blackhole_in_table),
+		TEST(test_fdb_missing), TEST(test_neigh_missing),
+		TEST(test_wrong_mac),	TEST(test_vni),
+		TEST(test_no_vxlan),	TEST(test_input_drop),
+		TEST(test_rp_filter),	TEST(test_ip_forward),
+		TEST(test_link_down),	TEST(test_pod_rule),
+		TEST(test_port_closed), TEST(test_untranslated),
+		TEST(test_unknown),	TEST(test_nothing_seen),
+		TEST(test_mtu_hop),	TEST(test_mtu_cable),
+		TEST(test_mtu_found),	TEST(test_freed),
+		TEST(test_flooded),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
