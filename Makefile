@@ -104,7 +104,7 @@ deps-test:
 
 # ---- what people run ------------------------------------------------------------------------
 
-.PHONY: demo check check-long unit check-style asan bench help
+.PHONY: demo check check-long check-asan check-leaks unit check-style asan bench help
 # Everything from a fresh clone: packages, build, a cluster, a packet.
 demo: deps
 	@$(MAKE) --no-print-directory -s all
@@ -119,11 +119,13 @@ check: deps-test
 check-long: deps-test
 	@$(MAKE) --no-print-directory -s all tests
 	@BUILD=$(BUILD) KILL_EVERY=1 KILL_FROM=1 tests/run
+	@$(MAKE) --no-print-directory -s check-leaks
 
 .PHONY: tests
 TOOLS := $(BUILD)/tests/transcript $(BUILD)/tests/stream
 tests: $(TESTS) $(TOOLS) $(BUILD)/tests/escape
 # Put into nodes and pods, so static.
+$(BUILD)/obj/tests/lib/escape.o: CFLAGS_ALL := $(filter-out $(SAN),$(CFLAGS_ALL))
 $(BUILD)/tests/escape: $(BUILD)/obj/tests/lib/escape.o
 	@mkdir -p $(@D)
 	@$(if $(V),,echo '  LINK  $@')
@@ -141,6 +143,14 @@ check-style:
 # The same programs under the address and undefined-behaviour sanitizers, in build-asan.
 asan:
 	$(MAKE) BUILD=build-asan OPT='-O1 -g' SAN='-fsanitize=address,undefined -fno-sanitize-recover=undefined' all tests
+
+# The suites over them. Not all: PID 1 is static and the guest's boot is timed (SUITES=... to choose).
+SUITES ?= unit golden cli plan flannel life living policy proxy trace faults
+check-asan: asan
+	@BUILD=build-asan tests/run $(SUITES)
+# 100 up and down without a byte or a descriptor lost.
+check-leaks: asan
+	@tests/leaks
 
 # See docs/BENCHMARKS.md; BENCH=quick for a few minutes only.
 BENCH_TOOLS := $(BUILD)/bench/floor $(BUILD)/bench/flow $(BUILD)/bench/pause
@@ -197,6 +207,7 @@ help:
 	@echo 'make check-long the same, with the kill matrix at every step (an hour)'
 	@echo 'make unit       unit tests only        make check-style  formatting and room rules'
 	@echo 'make asan       sanitizer build in build-asan'
+	@echo 'make check-asan the suites with it         make check-leaks  100 up and down, nothing lost'
 	@echo 'make man        the man pages from their scdoc sources (needs scdoc)'
 	@echo 'make fuzz       fuzz targets, 60 s each  make fuzz-long  600 s each'
 	@echo 'make bench      against the plan script, mininet and the bare kernel (BENCH=quick|normal|full)'

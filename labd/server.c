@@ -301,6 +301,7 @@ int server_run(struct server *s, struct err *err)
 		if (r < 0)
 			err_sys(err, r, "event loop");
 	}
+	sd_event_source_unref(l.idle);
 	sd_event_unref(l.ev);
 	close(s->listen_fd);
 	clean_up(s);

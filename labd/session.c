@@ -11,6 +11,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#ifdef __SANITIZE_ADDRESS__ /* make check-leaks */
+#include <sanitizer/lsan_interface.h>
+#include <sys/prctl.h>
+#endif
+
 #include "labd/kernel/fault.h"
 #include "labd/lab/pace.h"
 #include "lib/base/log.h"
@@ -150,5 +155,9 @@ void session_run(const struct server *server, int fd, uid_t uid, gid_t gid)
 	wire_init(&s.w, fd);
 	serve(&s);
 	wire_close(&s.w);
+#ifdef __SANITIZE_ADDRESS__
+	prctl(PR_SET_DUMPABLE, 1, 0, 0, 0); /* the sanitizer looks at us with ptrace */
+	__lsan_do_leak_check();
+#endif
 	_exit(0);
 }

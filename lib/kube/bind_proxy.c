@@ -17,11 +17,16 @@
 
 /* KubeProxyConfiguration ----------------------------------------------------------------------- */
 
-#define BIT_NOT_GIVEN 32
+#define DEFAULT_SYNC_S 30
+#define BIT_NOT_GIVEN  32
 
+struct periods {
+	unsigned sync, min; /* seconds */
+};
 struct proxy_doc {
 	struct proxy_config c;
 	const char *kind, *version;
+	struct periods iptables, ipvs, nftables;
 	unsigned ignored; /* checked, not used */
 };
 
@@ -128,15 +133,15 @@ static const struct field iptables_fields[] = {
 	FIELD("masqueradeAll", struct proxy_doc, c.masquerade_all, bind_bool, NULL),
 	FIELD("masqueradeBit", struct proxy_doc, c.masquerade_bit, bind_uint, &range_mark_bit),
 	FIELD("localhostNodePorts", struct proxy_doc, c.localhost_node_ports, bind_bool, NULL),
-	FIELD("syncPeriod", struct proxy_doc, ignored, bind_seconds, NULL),
-	FIELD("minSyncPeriod", struct proxy_doc, ignored, bind_seconds, NULL),
+	FIELD("syncPeriod", struct proxy_doc, iptables.sync, bind_seconds, NULL),
+	FIELD("minSyncPeriod", struct proxy_doc, iptables.min, bind_seconds, NULL),
 };
 static const struct shape iptables_shape = SHAPE(iptables_fields);
 static const struct field nftables_fields[] = {
 	FIELD("masqueradeAll", struct proxy_doc, c.nft_masquerade_all, bind_bool, NULL),
 	FIELD("masqueradeBit", struct proxy_doc, c.nft_masquerade_bit, bind_uint, &range_mark_bit),
-	FIELD("syncPeriod", struct proxy_doc, ignored, bind_seconds, NULL),
-	FIELD("minSyncPeriod", struct proxy_doc, ignored, bind_seconds, NULL),
+	FIELD("syncPeriod", struct proxy_doc, nftables.sync, bind_seconds, NULL),
+	FIELD("minSyncPeriod", struct proxy_doc, nftables.min, bind_seconds, NULL),
 };
 static const struct shape nftables_shape = SHAPE(nftables_fields);
 static const struct field ipvs_fields[] = {
@@ -146,8 +151,8 @@ static const struct field ipvs_fields[] = {
 	FIELD("tcpTimeout", struct proxy_doc, c.ipvs_tcp_timeout, bind_seconds, NULL),
 	FIELD("tcpFinTimeout", struct proxy_doc, c.ipvs_tcpfin_timeout, bind_seconds, NULL),
 	FIELD("udpTimeout", struct proxy_doc, c.ipvs_udp_timeout, bind_seconds, NULL),
-	FIELD("syncPeriod", struct proxy_doc, ignored, bind_seconds, NULL),
-	FIELD("minSyncPeriod", struct proxy_doc, ignored, bind_seconds, NULL),
+	FIELD("syncPeriod", struct proxy_doc, ipvs.sync, bind_seconds, NULL),
+	FIELD("minSyncPeriod", struct proxy_doc, ipvs.min, bind_seconds, NULL),
 };
 static const struct shape ipvs_shape = SHAPE(ipvs_fields);
 static const struct field conntrack_fields[] = {
@@ -188,6 +193,19 @@ static void check_detect(struct binder *b, const struct at *at, const struct pro
 			   "detectLocal.interfaceNamePrefix");
 }
 
+/* kube-proxy does not start otherwise. 0 stands for the default. */
+static void check_periods(struct binder *b, const struct at *at, json_t *v, const char *mode,
+			  const struct periods *p)
+{
+	const struct at *in = AT_KEY(at, mode);
+	unsigned sync = p->sync ? p->sync : DEFAULT_SYNC_S;
+	const char *key = json_object_get(json_object_get(v, mode), "syncPeriod") ? "syncPeriod"
+										  : "minSyncPeriod";
+	if (p->min > sync)
+		bind_fault(b, AT_KEY(in, key), NULL,
+			   "syncPeriod %us is less than minSyncPeriod %us", sync, p->min);
+}
+
 /* The nftables mode has settings of its own. When a file is meant for another mode and shown in
  * this one, what it says for its own mode is meant for this one too. */
 static void settle_nftables(struct proxy_config *c, bool carry)
@@ -220,6 +238,11 @@ void bind_proxy_config(struct binder *b, const struct at *at, json_t *v, const s
 		bind_fault(b, AT_KEY(at, "kind"), NULL,
 			   "expected `KubeProxyConfiguration`, found `%s`", d.kind);
 	check_detect(b, at, &d.c);
+	check_periods(b, at, v, "iptables", &d.iptables);
+	if (d.c.mode == PROXY_IPVS)
+		check_periods(b, at, v, "ipvs", &d.ipvs);
+	if (d.c.mode == PROXY_NFTABLES)
+		check_periods(b, at, v, "nftables", &d.nftables);
 	const char *mode = json_string_value(json_object_get(v, "mode"));
 	settle_nftables(&d.c, mode && *mode && d.c.mode != PROXY_NFTABLES);
 	b->o->proxy = d.c;

@@ -114,6 +114,15 @@ static void test_proxy_faults(void **state)
 		{"[{" PROXY ",'nodePortAddresses':['primary','10.0.0.0/8']}]",
 		 "KubeProxyConfiguration: nodePortAddresses[0]: `primary` is not a CIDR such as "
 		 "10.244.0.0/16"},
+		{"[{" PROXY ",'iptables':{'minSyncPeriod':'40s'}}]",
+		 "KubeProxyConfiguration: iptables.minSyncPeriod: syncPeriod 30s is less than "
+		 "minSyncPeriod 40s"},
+		{"[{" PROXY ",'mode':'ipvs','ipvs':{'syncPeriod':'5s','minSyncPeriod':'10s'}}]",
+		 "KubeProxyConfiguration: ipvs.syncPeriod: syncPeriod 5s is less than "
+		 "minSyncPeriod 10s"},
+		/* of another mode: kube-proxy does not look either */
+		{"[{" PROXY ",'mode':'ipvs','nftables':{'syncPeriod':'5s','minSyncPeriod':'10s'}}]",
+		 ""},
 		{"[{" PROXY "},{" PROXY "}]", "KubeProxyConfiguration: : a second "
 					      "KubeProxyConfiguration; the first is document 1"},
 	};
