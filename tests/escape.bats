@@ -34,8 +34,9 @@ setup() {
 
 # What of the machine an attempt could have changed.
 state() {
-	sysctl -a 2>/dev/null | grep -E '^(kernel|vm|fs)\.' | grep -vE 'random|free_|inode|dentry|file-nr|ns_last_pid|cad_pid|usermodehelper|nr_pdflush|sched_|aio-nr'
-	cat /proc/sys/net/netfilter/nf_conntrack_max /proc/sys/net/core/netdev_max_backlog 2>/dev/null || true
+	(cd /proc/sys && grep -H . kernel/{core_pattern,modprobe,hostname,panic,pid_max,dmesg_restrict,sysrq,kptr_restrict,printk} \
+		vm/{overcommit_memory,swappiness} fs/{file-max,suid_dumpable} net/netfilter/nf_conntrack_max \
+		net/core/{bpf_jit_enable,netdev_max_backlog} /sys/kernel/{uevent_helper,mm/transparent_hugepage/enabled} 2>/dev/null) || true
 	cut -d' ' -f1 /proc/modules 2>/dev/null || true
 	sed -E 's/^[0-9]+ [0-9]+ //; s/ (shared|master|propagate_from):[0-9]+//g' /proc/self/mountinfo | grep -v netns | sort
 	cat /proc/swaps /proc/keys 2>/dev/null | grep escaped || true
