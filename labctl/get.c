@@ -11,7 +11,7 @@
 #include "lib/view/describe_kernel.h"
 #include "lib/view/obj.h"
 
-#define DESCRIBE_TIMEOUT_S 60
+#define DESCRIBE_TIMEOUT_S 300 /* of a lab with tens of thousands of rules */
 
 /* What was found, kind by kind, in the order asked for. */
 struct found {

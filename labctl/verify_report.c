@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <uthash.h>
+
 #include "labctl/progress.h"
 #include "labctl/verify.h"
 #include "lib/base/cleanup.h"
@@ -19,16 +21,13 @@
 
 /* A line of the table: all checks that go to the same place. */
 struct row {
+	vec_of(const struct check *) checks;
 	const struct check *first;
-	const char *to, *from;
-	size_t n, failed;
+	const char *key, *to, *from;
+	size_t failed;
+	UT_hash_handle hh;
 };
-typedef vec_of(struct row) rows;
-
-static bool same(const struct check *a, const struct check *b)
-{
-	return !a->name && !b->name && strcmp(a->kind, b->kind) == 0 && strcmp(a->to, b->to) == 0;
-}
+typedef vec_of(struct row *) rows;
 
 /* The zone is the same everywhere. */
 static const char *short_name(struct arena *a, const char *to)
@@ -41,12 +40,13 @@ static const char *short_name(struct arena *a, const char *to)
 static const char *from_text(struct arena *a, const struct row *r)
 {
 	const struct check *c = r->first;
+	size_t n = r->checks.n;
 	bool host = strcmp(c->kind, "nodeport") == 0 || strcmp(c->kind, "health") == 0;
 	if (c->name)
 		return c->from;
-	if (r->failed && r->failed < r->n)
-		return arena_printf(a, "%zu of %zu %ss", r->failed, r->n, host ? "host" : "pod");
-	return arena_printf(a, "%zu %s%s", r->n, host ? "host" : "pod", r->n == 1 ? "" : "s");
+	if (r->failed && r->failed < n)
+		return arena_printf(a, "%zu of %zu %ss", r->failed, n, host ? "host" : "pod");
+	return arena_printf(a, "%zu %s%s", n, host ? "host" : "pod", n == 1 ? "" : "s");
 }
 
 static int rank(const char *kind)
@@ -61,7 +61,7 @@ static int rank(const char *kind)
 /* Kind by kind; flows in the lab's order, all else by name. */
 static int by_kind(const void *pa, const void *pb)
 {
-	const struct row *a = pa, *b = pb;
+	const struct row *a = *(struct row *const *)pa, *b = *(struct row *const *)pb;
 	int d = rank(a->first->kind) - rank(b->first->kind);
 	if (d || a->first->name)
 		return d ? d : a->first < b->first ? -1 : 1;
@@ -70,37 +70,47 @@ static int by_kind(const void *pa, const void *pb)
 
 static void make_rows(const struct verify *v, rows *list)
 {
+	struct row *known = NULL;
 	vec_foreach (const struct check, c, &v->checks) {
-		struct row *r = NULL;
-		for (size_t i = 0; !r && i < list->n; i++)
-			r = same(list->v[i].first, c) ? &list->v[i] : NULL;
+		const char *key =
+			arena_printf(v->a, "%s %s %s", c->kind, c->name ? c->name : "", c->to);
+		struct row *r;
+		HASH_FIND_STR(known, key, r);
 		if (!r) {
-			r = vec_push(v->a, list);
-			*r = (struct row){.first = c,
-					  .to = c->name ? c->name : short_name(v->a, c->to)};
+			r = arena_new_type(v->a, struct row);
+			r->first = c;
+			r->key = key;
+			r->to = c->name ? c->name : short_name(v->a, c->to);
+			HASH_ADD_KEYPTR(hh, known, r->key, strlen(r->key), r);
+			*vec_push(v->a, list) = r;
 		}
-		r->n++;
+		*vec_push(v->a, &r->checks) = c;
 		r->failed += !c->ok;
 	}
-	vec_foreach (struct row, r, list)
-		r->from = from_text(v->a, r);
+	HASH_CLEAR(hh, known);
+	vec_foreach (struct row *, r, list)
+		(*r)->from = from_text(v->a, *r);
 	if (list->n)
 		qsort(list->v, list->n, sizeof(*list->v), by_kind);
 }
 
-static void add_reason(const struct verify *v, const struct row *r, const struct check *c,
-		       struct strbuf *out)
+static bool same_reason(const struct check *a, const struct check *b)
+{
+	return a->ok == b->ok && strcmp(a->detail, b->detail) == 0;
+}
+
+static void add_reason(const struct row *r, const struct check *c, struct strbuf *out)
 {
 	_strbuf_ struct strbuf line = STRBUF_INIT;
 	size_t n = 0;
-	vec_foreach (const struct check, x, &v->checks) {
-		if (!same(x, r->first) || x->ok != c->ok || strcmp(x->detail, c->detail) != 0)
+	vec_foreach (const struct check *, x, &r->checks) {
+		if (!same_reason(*x, c))
 			continue;
 		if (n < NAMES_MAX)
-			strbuf_addf(&line, "%s%s", n ? ", " : "", x->from);
+			strbuf_addf(&line, "%s%s", n ? ", " : "", (*x)->from);
 		n++;
 	}
-	if (n == r->n)
+	if (n == r->checks.n)
 		strbuf_reset(&line);
 	else if (n > NAMES_MAX)
 		strbuf_addf(&line, " and %zu more", n - NAMES_MAX);
@@ -110,23 +120,19 @@ static void add_reason(const struct verify *v, const struct row *r, const struct
 	strbuf_addc(out, '\n');
 }
 
-static bool told_before(const struct verify *v, const struct check *c)
-{
-	for (const struct check *x = v->checks.v; x < c; x++)
-		if (same(x, c) && x->ok == c->ok && strcmp(x->detail, c->detail) == 0)
-			return true;
-	return false;
-}
-
 /* Why it failed, and why what was not answered is right so: each reason once. */
-static void add_reasons(const struct verify *v, const struct row *r, struct strbuf *out)
+static void add_reasons(struct arena *a, const struct row *r, bool ok, struct strbuf *out)
 {
-	vec_foreach (const struct check, c, &v->checks)
-		if (same(c, r->first) && !c->ok && !told_before(v, c))
-			add_reason(v, r, c, out);
-	vec_foreach (const struct check, c, &v->checks)
-		if (same(c, r->first) && c->ok && *c->detail && !told_before(v, c))
-			add_reason(v, r, c, out);
+	vec_of(const struct check *) told = {0};
+	vec_foreach (const struct check *, c, &r->checks) {
+		bool again = (*c)->ok != ok || (ok && !*(*c)->detail);
+		for (size_t i = 0; !again && i < told.n; i++)
+			again = same_reason(told.v[i], *c);
+		if (again)
+			continue;
+		*vec_push(a, &told) = *c;
+		add_reason(r, *c, out);
+	}
 }
 
 static void add_flow(const struct check *c, struct strbuf *out)
@@ -150,23 +156,25 @@ void verify_table(const struct verify *v)
 	_strbuf_ struct strbuf out = STRBUF_INIT;
 	bool colour = use_colour();
 	rows list = {0};
-	size_t to = 2, from = 4;
+	size_t to = 2;
 	make_rows(v, &list);
-	vec_foreach (const struct row, r, &list) {
-		to = strlen(r->to) > to ? strlen(r->to) : to;
-		from = strlen(r->from) > from ? strlen(r->from) : from;
+	vec_foreach (struct row *, r, &list) {
+		to = strlen((*r)->to) > to ? strlen((*r)->to) : to;
 	}
 	strbuf_addf(&out, "%-8s%-10s%-*s   %s\n", "RESULT", "CHECK", (int)to, "TO", "FROM");
-	vec_foreach (const struct row, r, &list) {
+	vec_foreach (struct row *, at, &list) {
+		const struct row *r = *at;
 		const char *word = r->failed ? "FAILED  " : "ok      ";
 		if (colour)
 			word = arena_printf(v->a, "\033[%dm%s\033[0m", r->failed ? 31 : 32, word);
 		strbuf_addf(&out, "%s%-10s%-*s   %s\n", word, r->first->kind, (int)to, r->to,
 			    r->from);
-		if (!r->first->name)
-			add_reasons(v, r, &out);
-		else if (r->failed)
+		if (!r->first->name) {
+			add_reasons(v->a, r, false, &out);
+			add_reasons(v->a, r, true, &out);
+		} else if (r->failed) {
 			add_flow(r->first, &out);
+		}
 	}
 	fputs(strbuf_str(&out), stdout);
 	if (v->note)

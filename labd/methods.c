@@ -457,7 +457,7 @@ static int m_reach(struct session *s, const json_t *args, json_t **ret, struct e
 	struct stored lab;
 	int r = load_lab(s, args, &lab, err);
 	if (r == 0)
-		r = reach_call(&lab, ret, err);
+		r = reach_call(s, &lab, ret, err);
 	stored_free(&lab);
 	return r;
 }

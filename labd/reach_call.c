@@ -3,6 +3,7 @@
 #include "labd/reach_call.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include "labd/trace/reach_run.h"
 
@@ -17,14 +18,21 @@ static const char *const wants[] = {[REACH_OPEN] = "open",
 				    [REACH_CLOSED] = "closed",
 				    [REACH_EITHER] = "either"};
 
-int reach_call(const struct stored *lab, json_t **ret, struct err *err)
+static void on_progress(void *arg, size_t done, size_t total)
+{
+	char text[64];
+	snprintf(text, sizeof(text), "%zu of %zu pairs", done, total);
+	session_progress(arg, json_pack("{s:s}", "text", text));
+}
+
+int reach_call(struct session *s, const struct stored *lab, json_t **ret, struct err *err)
 {
 	struct arena *a = lab->arena;
 	struct reach_list list;
 	reach_build(a, lab->desired, &list);
 	struct reach_result *res = arena_new_array(a, struct reach_result, list.v.n + 1);
 	struct reach_result *own = arena_new_array(a, struct reach_result, list.listeners.n + 1);
-	reach_run(lab, &list, a, res, own);
+	reach_run(lab, &list, a, res, own, &(struct reach_tell){on_progress, s});
 	json_t *checks = json_array();
 	for (size_t i = 0; i < list.v.n; i++) {
 		const struct reach *r = &list.v.v[i];

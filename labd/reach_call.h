@@ -5,9 +5,9 @@
 
 #include <jansson.h>
 
-#include "labd/lab/store.h"
+#include "labd/session.h"
 
 /* Try every pair of the lab. Result in *ret: "checks" and "note". */
-int reach_call(const struct stored *lab, json_t **ret, struct err *err);
+int reach_call(struct session *s, const struct stored *lab, json_t **ret, struct err *err);
 
 #endif

@@ -57,16 +57,30 @@ static bool speaks_of(const char *rule, const strs *ids)
 	return false;
 }
 
+static bool is_chain(const char *name, const strs *chains)
+{
+	size_t n = strcspn(name, " ");
+	vec_foreach (const char *, c, chains)
+		if (strncmp(*c, name, n) == 0 && !(*c)[n])
+			return true;
+	return false;
+}
+
+/* -j or -g: where the rule leads. */
+static const char *target(const char *rule)
+{
+	const char *j = strstr(rule, " -j ");
+	j = j ? j : strstr(rule, " -g ");
+	return j ? j + 4 : "";
+}
+
 static bool is_its(const char *line, const struct made_in *m)
 {
 	const char *rule = line + 3;
 	size_t n = strcspn(rule, " ");
-	vec_foreach (const char *, c, &m->chains)
-		if (strlen(*c) == n && strncmp(*c, rule, n) == 0)
-			return true;
-	return speaks_of(line, &m->ids) || pick_any(rule + n, &m->chains) ||
-	       pick_any(rule + n, &m->words) || pick_any(rule + n, &m->devices) ||
-	       pick_any(rule + n, &m->sets);
+	return is_chain(rule, &m->chains) || is_chain(target(rule), &m->chains) ||
+	       speaks_of(line, &m->ids) || pick_any(rule + n, &m->words) ||
+	       pick_any(rule + n, &m->devices) || pick_any(rule + n, &m->sets);
 }
 
 void pick_rules(struct arena *a, const char *text, const struct made_in *m, struct kplace *ret)

@@ -28,6 +28,7 @@
 #define SILENT_FACTOR 4
 #define WAIT_MAX_MS   5000
 #define TICK_MS	      20
+#define TELL_US	      1000000
 
 struct slot {
 	struct fire fire; /* fd -1: free */
@@ -210,10 +211,12 @@ static void look(struct run *x, struct slot *s, bool ready)
 }
 
 void reach_run(const struct stored *lab, const struct reach_list *list, struct arena *a,
-	       struct reach_result *results, struct reach_result *listeners)
+	       struct reach_result *results, struct reach_result *listeners,
+	       const struct reach_tell *tell)
 {
 	struct run *x = arena_new_type(a, struct run);
 	struct pollfd p[WINDOW];
+	int64_t told = now_us();
 	*x = (struct run){.lab = lab,
 			  .list = list,
 			  .a = a,
@@ -242,6 +245,10 @@ void reach_run(const struct stored *lab, const struct reach_list *list, struct a
 		for (size_t i = 0; i < WINDOW; i++)
 			if (x->slots[i].fire.fd >= 0)
 				look(x, &x->slots[i], p[i].fd >= 0 && p[i].revents);
+		if (now_us() - told > TELL_US) {
+			told = now_us();
+			tell->fn(tell->arg, x->next, x->total);
+		}
 	}
 	nlns_leave(&x->home);
 }

@@ -16,10 +16,17 @@ struct reach_result {
 	double ms;
 };
 
+/* Called every second or so. */
+struct reach_tell {
+	void (*fn)(void *arg, size_t done, size_t total);
+	void *arg;
+};
+
 /* results has one entry for each check, listeners one for each listener; both are filled. Only
  * single-threaded callers: it goes through network namespaces and comes back. Never fails as a
  * whole: what cannot be tried is GOT_NOTHING and says why. Texts are in the arena. */
 void reach_run(const struct stored *lab, const struct reach_list *list, struct arena *a,
-	       struct reach_result *results, struct reach_result *listeners);
+	       struct reach_result *results, struct reach_result *listeners,
+	       const struct reach_tell *tell);
 
 #endif

@@ -3,6 +3,7 @@
  * in add_service(). */
 #include "lib/plan/reach.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/plan/dnsmasq.h"
@@ -13,15 +14,25 @@
 
 #define NO_LISTENER "nothing listens there"
 
+/* Who has an address: a pod, or else a node. */
+struct owner {
+	ip4 ip;
+	const struct cpod *pod;
+	int node;
+};
+
 struct builder {
 	struct arena *a;
 	const struct desired *d;
 	const struct cluster *c;
 	struct reach_list *list;
-	felix_policies policies;
+	struct reach_policies policies;
 	struct proxy_plan *plans; /* by node */
-	int *pod_ns;		  /* by pod: index into desired.ns, its node's for hostNetwork */
-	int *node_ns;		  /* by node */
+	struct owner *owners;	  /* of addresses, by address */
+	size_t n_owners;
+	const struct reach_ports **ports; /* by namespace, as they come up */
+	int *pod_ns;  /* by pod: index into desired.ns, its node's for hostNetwork */
+	int *node_ns; /* by node */
 };
 
 /* Where packets come from. */
@@ -45,16 +56,29 @@ static struct origin pod_origin(const struct builder *b, size_t pod)
 	};
 }
 
+static int by_ip(const void *pa, const void *pb)
+{
+	const struct owner *a = pa, *b = pb;
+	return a->ip < b->ip ? -1 : a->ip > b->ip;
+}
+
+static void find_owners(struct builder *b)
+{
+	b->owners = arena_new_array(b->a, struct owner, b->c->pods.n + b->c->nodes.n + 1);
+	vec_foreach (const struct cpod, p, &b->c->pods)
+		if (p->ip && !p->host_network)
+			b->owners[b->n_owners++] = (struct owner){p->ip, p, -1};
+	vec_foreach (const struct cnode, n, &b->c->nodes)
+		b->owners[b->n_owners++] = (struct owner){n->ip, NULL, n->index};
+	qsort(b->owners, b->n_owners, sizeof(*b->owners), by_ip);
+}
+
 /* The end that has an address: a pod, a node, or just the address. */
 static struct reach_end end_of(const struct builder *b, ip4 ip)
 {
-	vec_foreach (const struct cpod, p, &b->c->pods)
-		if (p->ip == ip && !p->host_network)
-			return (struct reach_end){.pod = p, .ip = ip, .node = -1};
-	vec_foreach (const struct cnode, n, &b->c->nodes)
-		if (n->ip == ip)
-			return (struct reach_end){.ip = ip, .node = n->index};
-	return (struct reach_end){.ip = ip, .node = -1};
+	const struct owner *o = bsearch(&(struct owner){.ip = ip}, b->owners, b->n_owners,
+					sizeof(*b->owners), by_ip);
+	return (struct reach_end){.pod = o ? o->pod : NULL, .ip = ip, .node = o ? o->node : -1};
 }
 
 /* The namespace that has an address, or -1. */
@@ -63,6 +87,16 @@ static int ns_of(const struct builder *b, const struct reach_end *e)
 	if (e->pod)
 		return b->pod_ns[e->pod - b->c->pods.v];
 	return e->node >= 0 ? b->node_ns[e->node] : -1;
+}
+
+static const struct reach_ports *ports_of(struct builder *b, int ns)
+{
+	if (!b->ports[ns]) {
+		struct reach_ports *p = arena_new_type(b->a, struct reach_ports);
+		reach_ports_of(b->a, &b->d->ns.v[ns], p);
+		b->ports[ns] = p;
+	}
+	return b->ports[ns];
 }
 
 static struct reach *add(struct builder *b, const char *kind, const struct origin *from,
@@ -98,7 +132,7 @@ static void add_endpoint(struct builder *b, struct reach *r, const struct reach_
 	int ns = ns_of(b, &p->dst);
 	const char *denied = reach_denied(b->a, b->c, &b->policies, p);
 	enum listens l =
-		ns < 0 ? LISTENS_UNKNOWN : reach_listens(&b->d->ns.v[ns], p->proto, p->port);
+		ns < 0 ? LISTENS_UNKNOWN : reach_listens(ports_of(b, ns), p->proto, p->port);
 	if (denied) {
 		o->dropped++;
 		o->why = denied;
@@ -209,14 +243,12 @@ static bool choose_how(struct builder *b, const struct way *w, struct reach *r)
 	vec_foreach (const struct cendpoint *, ep, w->eps) {
 		struct reach_end e = end_of(b, (*ep)->ip);
 		int ns = ns_of(b, &e);
-		reach_ports list;
 		if (ns < 0)
 			return false;
-		reach_ports_of(b->a, &b->d->ns.v[ns], &list);
-		vec_foreach (const struct reach_port, q, &list)
+		vec_foreach (const struct reach_port, q, &ports_of(b, ns)->list)
 			if (q->is_dns && q->port == (*ep)->port && q->proto == PROTO_UDP)
 				r->name = "kube-dns.kube-system.svc." DNS_DOMAIN;
-		if (reach_listens(&b->d->ns.v[ns], PROTO_UDP, (*ep)->port) == LISTENS_UNKNOWN)
+		if (reach_listens(ports_of(b, ns), PROTO_UDP, (*ep)->port) == LISTENS_UNKNOWN)
 			return false;
 	}
 	return true;
@@ -243,9 +275,30 @@ static const char *port_text(const struct builder *b, const char *name, uint16_t
 	return arena_printf(b->a, "%s:%u%s", name, port, proto == PROTO_UDP ? "/udp" : "");
 }
 
+/* Of n things that each pod may try, as many as the bound leaves it: every `stride`th from `first`
+ * on, another first one for each pod. */
+struct sample {
+	size_t first, stride;
+};
+
+static struct sample sample_of(struct builder *b, const struct origin *from, size_t n,
+			       const char *what)
+{
+	size_t pods = b->c->pods.n, each = REACH_PAIRS_MAX / (pods ? pods : 1) + 1;
+	if (n <= each)
+		return (struct sample){0, 1};
+	b->list->note =
+		arena_printf(b->a, "%zu pods are many: each tried some of the %s only", pods, what);
+	size_t stride = (n + each - 1) / each;
+	return (struct sample){(size_t)from->ns % stride, stride};
+}
+
 static void cluster_ips(struct builder *b, const struct origin *from)
 {
-	vec_foreach (const struct svc_plan, p, &b->plans[from->node].svcs) {
+	const struct proxy_plan *plan = &b->plans[from->node];
+	struct sample some = sample_of(b, from, plan->svcs.n, "Services");
+	for (size_t i = some.first; i < plan->svcs.n; i += some.stride) {
+		const struct svc_plan *p = &plan->svcs.v[i];
 		struct way w = cluster_way(b, from->node, p);
 		const struct service_port *port = p->port->port;
 		const char *name = arena_printf(b->a, "%s/%s", p->svc->ns, p->svc->name);
@@ -304,16 +357,15 @@ static void pod_to_pod(struct builder *b, const struct origin *from, size_t pod)
 	const struct cpod *to = &b->c->pods.v[pod];
 	struct reach_packet p = {
 		.src = from->end, .dst = end_of(b, to->ip), .icmp = true, .proto = PROTO_TCP};
-	reach_ports list = {0};
+	const struct reach_ports none = {.others = false};
+	const struct reach_ports *ports = to->host_network ? &none : ports_of(b, b->pod_ns[pod]);
 	struct reach *r = add(b, "pod", from, to->name);
 	r->how = REACH_PING;
 	r->ip = to->ip;
 	r->why = reach_denied(b->a, b->c, &b->policies, &p);
 	r->want = r->why ? REACH_DROPPED : REACH_OPEN;
-	if (!to->host_network)
-		reach_ports_of(b->a, &b->d->ns.v[b->pod_ns[pod]], &list);
 	p.icmp = false;
-	vec_foreach (const struct reach_port, q, &list) {
+	vec_foreach (const struct reach_port, q, &ports->list) {
 		p.proto = q->proto;
 		p.port = q->port;
 		r = add(b, "pod", from, port_text(b, to->name, q->port, q->proto));
@@ -345,7 +397,9 @@ static void names(struct builder *b, const struct origin *from)
 	if (!dns || (policy && strncmp(policy, "ClusterFirst", 12) != 0))
 		return;
 	struct way w = cluster_way(b, from->node, dns);
-	vec_foreach (const struct csvc, s, &b->c->services) {
+	struct sample some = sample_of(b, from, b->c->services.n, "Services");
+	for (size_t i = some.first; i < b->c->services.n; i += some.stride) {
+		const struct csvc *s = &b->c->services.v[i];
 		if (s->obj->type == SVC_EXTERNAL_NAME || s->obj->ipv6_only)
 			continue;
 		struct reach r = {.kind = "dns",
@@ -385,19 +439,14 @@ static void find_places(struct builder *b)
 
 static void from_pods(struct builder *b)
 {
-	size_t n = b->c->pods.n, each = n * n > REACH_PAIRS_MAX ? REACH_PAIRS_MAX / n + 1 : n;
-	if (each < n)
-		b->list->note =
-			arena_printf(b->a, "of %zu pods each tried %zu of the others", n, each);
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < b->c->pods.n; i++) {
 		struct origin from = pod_origin(b, i);
 		if (!from.end.ip || b->c->pods.v[i].node < 0)
 			continue;
-		for (size_t k = 1; k < each; k++) {
-			size_t to = (i + k * (n / each)) % n;
-			if (to != i && b->c->pods.v[to].ip)
-				pod_to_pod(b, &from, to);
-		}
+		struct sample some = sample_of(b, &from, b->c->pods.n, "others");
+		for (size_t k = some.first; k < b->c->pods.n; k += some.stride)
+			if (k != i && b->c->pods.v[k].ip)
+				pod_to_pod(b, &from, k);
 		cluster_ips(b, &from);
 		names(b, &from);
 	}
@@ -429,6 +478,8 @@ void reach_build(struct arena *a, const struct desired *d, struct reach_list *re
 	for (size_t i = 0; i < b.c->nodes.n; i++)
 		proxy_plan_build(a, b.c, (int)i, &b.plans[i]);
 	find_places(&b);
+	find_owners(&b);
+	b.ports = arena_new_array(a, const struct reach_ports *, d->ns.n + 1);
 	from_pods(&b);
 	from_hosts(&b);
 }

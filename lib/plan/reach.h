@@ -14,7 +14,10 @@
 
 #include "lib/plan/desired.h"
 
-#define REACH_PAIRS_MAX 20000 /* pod to pod; of larger labs each pod tries some of the others */
+/* Pods to pods, pods to Service ports, pods to names, each; of larger labs each pod tries some.
+ * Pods of one node find each other by ARP, and the kernel has one neighbour table of 1024 entries
+ * for all namespaces together (net.ipv4.neigh.default.gc_thresh3). */
+#define REACH_PAIRS_MAX 400
 
 enum reach_how { REACH_PING, REACH_TCP, REACH_UDP, REACH_NAME, REACH_HTTP };
 

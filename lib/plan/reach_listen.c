@@ -42,14 +42,14 @@ static bool has_word(const struct dproc *p, const char *word)
 	return false;
 }
 
-static void add(struct arena *a, reach_ports *list, enum proto proto, long port, bool is_dns)
+static void add(struct arena *a, struct reach_ports *list, enum proto proto, long port, bool is_dns)
 {
 	if (port > 0 && port <= UINT16_MAX)
-		*vec_push(a, list) = (struct reach_port){proto, (uint16_t)port, is_dns};
+		*vec_push(a, &list->list) = (struct reach_port){proto, (uint16_t)port, is_dns};
 }
 
 /* "80/tcp", as the stand-in for an image that is not on this machine has them. */
-static void stand_in(struct arena *a, const struct dproc *p, reach_ports *list)
+static void stand_in(struct arena *a, const struct dproc *p, struct reach_ports *list)
 {
 	for (size_t i = 2; i < p->argv.n; i++) {
 		char *end;
@@ -59,7 +59,7 @@ static void stand_in(struct arena *a, const struct dproc *p, reach_ports *list)
 }
 
 /* False: nobody knows this program. */
-static bool of_program(struct arena *a, const struct dproc *p, reach_ports *list)
+static bool of_program(struct arena *a, const struct dproc *p, struct reach_ports *list)
 {
 	const char *argv0 = p->argv.v[0];
 	if (strcmp(argv0, "nginx") == 0 && has_word(p, NGINX_CONF)) {
@@ -85,22 +85,18 @@ static bool of_program(struct arena *a, const struct dproc *p, reach_ports *list
 	return true;
 }
 
-void reach_ports_of(struct arena *a, const struct dns *ns, reach_ports *ret)
+void reach_ports_of(struct arena *a, const struct dns *ns, struct reach_ports *ret)
 {
-	*ret = (reach_ports){0};
+	*ret = (struct reach_ports){.others = false};
 	vec_foreach (const struct dproc, p, &ns->procs)
-		of_program(a, p, ret);
+		if (!of_program(a, p, ret))
+			ret->others = true;
 }
 
-enum listens reach_listens(const struct dns *ns, enum proto proto, uint16_t port)
+enum listens reach_listens(const struct reach_ports *p, enum proto proto, uint16_t port)
 {
-	_arena_ struct arena *a = arena_new();
-	reach_ports list = {0};
-	bool known = true;
-	vec_foreach (const struct dproc, p, &ns->procs)
-		known &= of_program(a, p, &list);
-	vec_foreach (const struct reach_port, q, &list)
+	vec_foreach (const struct reach_port, q, &p->list)
 		if (q->proto == proto && q->port == port)
 			return LISTENS_YES;
-	return known ? LISTENS_NO : LISTENS_UNKNOWN;
+	return p->others ? LISTENS_UNKNOWN : LISTENS_NO;
 }

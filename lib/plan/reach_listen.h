@@ -10,16 +10,19 @@
 
 enum listens { LISTENS_NO, LISTENS_YES, LISTENS_UNKNOWN };
 
-/* ns: a pod's entry of the desired state. */
-enum listens reach_listens(const struct dns *ns, enum proto proto, uint16_t port);
-
-/* What it certainly listens on. */
+/* What a pod certainly listens on. */
 struct reach_port {
 	enum proto proto;
 	uint16_t port;
 	bool is_dns; /* to be asked for a name */
 };
-typedef vec_of(struct reach_port) reach_ports;
-void reach_ports_of(struct arena *a, const struct dns *ns, reach_ports *ret);
+struct reach_ports {
+	vec_of(struct reach_port) list;
+	bool others; /* it runs programs that nobody knows */
+};
+
+/* ns: a pod's entry of the desired state. */
+void reach_ports_of(struct arena *a, const struct dns *ns, struct reach_ports *ret);
+enum listens reach_listens(const struct reach_ports *p, enum proto proto, uint16_t port);
 
 #endif

@@ -7,11 +7,24 @@
 
 #include "lib/plan/calico_policy.h"
 
-void reach_policies(struct arena *a, const struct cluster *c, felix_policies *ret)
+void reach_policies(struct arena *a, const struct cluster *c, struct reach_policies *ret)
 {
-	*ret = (felix_policies){0};
+	*ret = (struct reach_policies){0};
 	if (c->cni == CNI_CALICO)
-		calico_all_policies(a, c, ret);
+		calico_all_policies(a, c, &ret->all);
+	ret->limits = arena_new_array(a, const struct felix_endpoint *, c->pods.n + 1);
+}
+
+static const struct felix_endpoint *limits_of(struct arena *a, const struct cluster *c,
+					      struct reach_policies *all, const struct cpod *p)
+{
+	const struct felix_endpoint **at = &all->limits[p - c->pods.v];
+	if (!*at) {
+		struct felix_endpoint *e = arena_new_type(a, struct felix_endpoint);
+		calico_policies_of(a, &all->all, p, e);
+		*at = e;
+	}
+	return *at;
 }
 
 static bool port_ok(const struct np_rule *rule, const struct reach_packet *p)
@@ -73,20 +86,19 @@ static bool passes(struct arena *a, const struct cluster *c, const felix_policie
 	return !limits->n;
 }
 
-const char *reach_denied(struct arena *a, const struct cluster *c, const felix_policies *all,
+const char *reach_denied(struct arena *a, const struct cluster *c, struct reach_policies *all,
 			 const struct reach_packet *p)
 {
-	struct felix_endpoint src = {0}, dst = {0};
-	if (!all->n)
+	const struct felix_endpoint *e;
+	if (!all->all.n)
 		return NULL;
-	if (p->src.pod)
-		calico_policies_of(a, all, p->src.pod, &src);
-	if (!passes(a, c, &src.out, false, p))
-		return arena_printf(a, "NetworkPolicy %s (egress)", src.out.v[0]->obj->meta.name);
+	e = p->src.pod ? limits_of(a, c, all, p->src.pod) : NULL;
+	if (e && !passes(a, c, &e->out, false, p))
+		return arena_printf(a, "NetworkPolicy %s (egress)", e->out.v[0]->obj->meta.name);
 	if (!p->dst.pod || p->src.node == p->dst.pod->node)
 		return NULL;
-	calico_policies_of(a, all, p->dst.pod, &dst);
-	if (!passes(a, c, &dst.in, true, p))
-		return arena_printf(a, "NetworkPolicy %s (ingress)", dst.in.v[0]->obj->meta.name);
+	e = limits_of(a, c, all, p->dst.pod);
+	if (!passes(a, c, &e->in, true, p))
+		return arena_printf(a, "NetworkPolicy %s (ingress)", e->in.v[0]->obj->meta.name);
 	return NULL;
 }

@@ -23,10 +23,15 @@ struct reach_packet {
 	uint16_t port; /* of dst, behind all translation */
 };
 
-/* All policies, where something enforces them (Calico); else none. */
-void reach_policies(struct arena *a, const struct cluster *c, felix_policies *ret);
+/* All policies, where something enforces them (Calico), else none; and, as they come up, those that
+ * limit each pod. */
+struct reach_policies {
+	felix_policies all;
+	const struct felix_endpoint **limits; /* by pod; NULL: not asked for yet */
+};
+void reach_policies(struct arena *a, const struct cluster *c, struct reach_policies *ret);
 /* NULL: it may pass. Else why not, in words. */
-const char *reach_denied(struct arena *a, const struct cluster *c, const felix_policies *all,
+const char *reach_denied(struct arena *a, const struct cluster *c, struct reach_policies *all,
 			 const struct reach_packet *p);
 
 #endif

@@ -4,6 +4,7 @@
  * judged. */
 #include "plan_lab.h"
 
+#include "lib/base/strbuf.h"
 #include "lib/plan/reach.h"
 
 #define LAB(more)                                                                                  \
@@ -192,6 +193,37 @@ static void test_policies(void **state)
 	check(&f, &m, "pod near web", REACH_OPEN, NULL);
 }
 
+/* A lab of very many pods is not tried whole, and says so; every Service still is, by somebody. */
+static void test_many(void **state)
+{
+	_strbuf_ struct strbuf yaml = STRBUF_INIT;
+	strbuf_adds(&yaml, LAB("  cni: none\n"));
+	for (unsigned i = 0; i < 300; i++)
+		strbuf_addf(&yaml,
+			    POD("p%u", "default", "node1", "image: busybox") "status: {podIP: "
+									     "10.1.%u.%u}\n",
+			    i, i, i / 200, 1 + i % 200);
+	for (unsigned i = 0; i < 300; i++)
+		strbuf_addf(&yaml, SERVICE("s%u", "ports: [{port: 80}]"), i);
+	_plan_ struct plan p = plan_of(strbuf_str(&yaml), NULL);
+	struct reach_list l = {0};
+	bool tried[300] = {false};
+	size_t pods = 0, services = 0;
+	reach_build(p.arena, p.desired, &l);
+	assert_non_null(l.note);
+	vec_foreach (const struct reach, r, &l.v) {
+		unsigned n;
+		pods += strcmp(r->kind, "pod") == 0;
+		services += strcmp(r->kind, "service") == 0;
+		if (sscanf(r->to, "default/s%u:80", &n) == 1)
+			tried[n] = true;
+	}
+	assert_in_range(pods, REACH_PAIRS_MAX / 2, 2 * REACH_PAIRS_MAX);
+	assert_in_range(services, REACH_PAIRS_MAX / 2, 2 * REACH_PAIRS_MAX);
+	for (size_t i = 0; i < 300; i++)
+		assert_true(tried[i]);
+}
+
 static void test_judge(void **state)
 {
 	struct arena *a = arena_new();
@@ -229,7 +261,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_services), cmocka_unit_test(test_traffic_policies),
 		cmocka_unit_test(test_modes),	 cmocka_unit_test(test_policies),
-		cmocka_unit_test(test_judge),
+		cmocka_unit_test(test_judge),	 cmocka_unit_test(test_many),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
