@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "labd/kernel/nlbatch.h"
+#include "labd/kernel/xt_replace.h"
 #include "labd/kernel/xt_tool.h"
 #include "lib/base/arena.h"
 #include "lib/base/strbuf.h"
@@ -124,6 +125,11 @@ static int refused(const struct call *c, const char *text, struct err *err)
 	return err_path(err, "%s: rules of %s", c->ns->name, owner);
 }
 
+static void lock_path(struct strbuf *b, const char *lockdir, const struct dns *ns)
+{
+	strbuf_addf(b, "%s/xtables-%s.lock", lockdir, ns->name);
+}
+
 static int start_call(struct call *c, struct nlns *home, int netns, enum ipt_backend backend,
 		      const char *lockdir, struct err *err)
 {
@@ -131,7 +137,8 @@ static int start_call(struct call *c, struct nlns *home, int netns, enum ipt_bac
 	_strbuf_ struct strbuf lock = STRBUF_INIT;
 	for (size_t i = c->first; i < c->end; i++)
 		add_text(&text, c->ns->rules.v[i].text);
-	strbuf_addf(&lock, "XTABLES_LOCKFILE=%s/xtables-%s.lock", lockdir, c->ns->name);
+	strbuf_adds(&lock, "XTABLES_LOCKFILE=");
+	lock_path(&lock, lockdir, c->ns);
 	const char *argv[] = {restore_program(backend), "--noflush", "-w", NULL};
 	int r = nlns_enter(home, netns, err);
 	if (r >= 0)
@@ -199,14 +206,32 @@ static int queue_push(struct queue *q, const struct dns *ns, int netns, unsigned
 	return r;
 }
 
+/* Straight to the kernel where that can be done: 1. 0: the program must. */
+static int write_direct(struct queue *q, const struct dns *ns, int netns, enum ipt_backend backend,
+			const char *lockdir, struct err *err)
+{
+	if (backend != IPT_LEGACY || !ns->rules.n)
+		return 0;
+	_strbuf_ struct strbuf lock = STRBUF_INIT;
+	lock_path(&lock, lockdir, ns);
+	int r = nlns_enter(&q->home, netns, err);
+	return r < 0 ? err_path(err, "%s", ns->name) : xt_replace(ns, strbuf_str(&lock));
+}
+
 static int run_rounds(struct queue *q, const struct dns *ns, size_t n, const int *netns,
 		      enum ipt_backend backend, const char *lockdir, struct err *err)
 {
+	_arena_ struct arena *a = arena_new();
+	bool *done = arena_new_array(a, bool, n + 1);
 	int r = 0;
 	bool more = true;
+	for (size_t i = 0; r >= 0 && i < n; i++)
+		done[i] = (r = write_direct(q, &ns[i], netns[i], backend, lockdir, err)) > 0;
 	for (unsigned round = 0; more && r >= 0; round++) {
 		more = false;
 		for (size_t i = 0; r >= 0 && i < n; i++) {
+			if (done[i])
+				continue;
 			r = queue_push(q, &ns[i], netns[i], round, backend, lockdir, err);
 			more |= r == 0;
 		}

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * xt: iptables rules and ipsets of a namespace, through the programs (iptables-*-restore, ipset
- * restore), which are the reference. Each namespace has its own lock file, so that restores of
- * several nodes do not wait for each other.
+ * xt: iptables rules and ipsets of a namespace. Legacy rules go straight to the kernel where that
+ * is known to be the same (xt_replace.h); all else goes through the programs (iptables-*-restore,
+ * ipset restore), which are the reference. Each namespace has its own lock file, so that restores
+ * of several nodes do not wait for each other.
  */
 #ifndef KERNEL_XT_H
 #define KERNEL_XT_H

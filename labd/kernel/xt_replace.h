@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * xt_replace: writing legacy iptables tables without the program, where that is the same: into
+ * tables that nobody has written to yet, rules that xt_blob.h knows.
+ */
+#ifndef KERNEL_XT_REPLACE_H
+#define KERNEL_XT_REPLACE_H
+
+#include "lib/plan/desired.h"
+
+/*
+ * Load all of ns->rules into the calling thread's network namespace, holding `lock` (the file that
+ * XTABLES_LOCKFILE would name) meanwhile. True: done. False: nothing has been changed, and
+ * iptables-restore must do it, or say why it can't be done.
+ */
+bool xt_replace(const struct dns *ns, const char *lock);
+
+#endif
