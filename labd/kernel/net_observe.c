@@ -393,6 +393,16 @@ static int see_cache(struct seen *s, int code, struct nl_cache *c,
 	return 0;
 }
 
+/* The dump has the parameters of the devices of all namespaces gone through, so it is only asked
+ * for where one of them means something. */
+static bool answers_for_others(const struct seen *s)
+{
+	vec_foreach (const struct dlink, l, &s->ns->links)
+		if (l->conf.proxy_arp > 0)
+			return true;
+	return false;
+}
+
 static int see_links(struct seen *s, struct err *err)
 {
 	const struct ifinfomsg link = {.ifi_family = AF_UNSPEC};
@@ -401,7 +411,7 @@ static int see_links(struct seen *s, struct err *err)
 	r = see_cache(s, r, s->links, see_link, "links", err);
 	if (r >= 0)
 		r = dump(s, RTM_GETLINK, &link, sizeof(link), see_link_message, "links", err);
-	if (r >= 0)
+	if (r >= 0 && answers_for_others(s))
 		r = dump(s, RTM_GETNEIGHTBL, &table, sizeof(table), see_neightbl_message,
 			 "neighbour tables", err);
 	return r;

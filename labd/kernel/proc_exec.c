@@ -20,6 +20,7 @@
 #include "labd/kernel/caps.h"
 #include "labd/kernel/proc_priv.h"
 #include "labd/kernel/pty.h"
+#include "labd/kernel/rootfs.h"
 #include "labd/kernel/seccomp.h"
 #include "lib/base/cleanup.h"
 
@@ -82,6 +83,9 @@ static int enter(struct exec *x)
 		return err_sys(x->err, errno, "entering its namespaces");
 	if (chdir("/") < 0)
 		return err_sys(x->err, errno, "/");
+	int r = x->kind == DNS_POD ? rootfs_sys(x->err) : 0;
+	if (r < 0)
+		return r;
 	struct utsname u;
 	if (uname(&u) == 0)
 		snprintf(x->hostname, x->hostname_size, "%s", u.nodename);

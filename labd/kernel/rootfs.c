@@ -5,12 +5,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "labd/kernel/proc_priv.h"
@@ -300,12 +302,33 @@ static int mount_proc(enum dns_kind kind, struct err *err)
 	return 0;
 }
 
-static int mount_own(enum dns_kind kind, struct err *err)
+/* A new process may be anywhere in its own files: not to be led elsewhere by a link. */
+int rootfs_sys(struct err *err)
+{
+	struct statfs s;
+	_close_ int at = open("/sys", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (at < 0 || fstatfs(at, &s) < 0 || s.f_type != TMPFS_MAGIC)
+		return 0;
+	_close_ int fs = fsopen("sysfs", FSOPEN_CLOEXEC);
+	if (fs < 0 || fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		return err_sys(err, errno, "mounting /sys");
+	_close_ int mnt = fsmount(fs, FSMOUNT_CLOEXEC,
+				  MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+					  MOUNT_ATTR_NOEXEC);
+	/* EBUSY: another came first. */
+	if (mnt < 0 ||
+	    (move_mount(mnt, "", at, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0 &&
+	     errno != EBUSY))
+		return err_sys(err, errno, "mounting /sys");
+	return 0;
+}
+
+static int mount_own(enum dns_kind kind, bool late_sys, struct err *err)
 {
 	int r = mount_proc(kind, err);
 	if (r < 0)
 		return r;
-	if (mount("sysfs", "sys", "sysfs", MS_RDONLY | SEALED, NULL) < 0)
+	if (!late_sys && mount("sysfs", "sys", "sysfs", MS_RDONLY | SEALED, NULL) < 0)
 		return err_sys(err, errno, "mounting /sys");
 	/* Group 5 is tty, where there is more than one group. */
 	const char *pts = rootless_single() ? "newinstance,ptmxmode=0666,mode=0620"
@@ -337,7 +360,7 @@ static int own_etc(const struct dns *ns, struct err *err)
 	return r;
 }
 
-int rootfs_enter(const struct dns *ns, const char *backend, struct err *err)
+int rootfs_enter(const struct dns *ns, const char *backend, bool late_sys, struct err *err)
 {
 	_close_ int below = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (below < 0)
@@ -363,7 +386,7 @@ int rootfs_enter(const struct dns *ns, const char *backend, struct err *err)
 	if (r == 0 && rootless())
 		r = move_shared(below, "sys", err);
 	if (r == 0)
-		r = mount_own(ns->kind, err);
+		r = mount_own(ns->kind, late_sys, err);
 	if (r == 0)
 		r = own_etc(ns, err);
 	if (r == 0)

@@ -47,7 +47,13 @@ int rootfs_template(const char *shared, int init_src, const char *applets, int *
 /* In a process that is alone in its file-system state, in a copy of the template's mount namespace
  * and in its other new namespaces: make the private root and change to it; write ns->files.
  * `iptables` is what backend says ("legacy" | "nft"). */
-int rootfs_enter(const struct dns *ns, const char *backend, struct err *err);
+int rootfs_enter(const struct dns *ns, const char *backend, bool late_sys, struct err *err);
+/*
+ * late_sys above leaves /sys empty, until somebody goes in (proc_exec calls this): the kernel
+ * compares each new sysfs with all there are (sget_fc), so that thousands would cost more than all
+ * the rest of their pods.
+ */
+int rootfs_sys(struct err *err);
 /* In a process whose root is a private one: write files into it. */
 int rootfs_files(const struct dfile *files, size_t n, struct err *err);
 

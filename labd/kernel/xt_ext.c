@@ -13,6 +13,7 @@
 #include <linux/netfilter/xt_conntrack.h>
 #include <linux/netfilter/xt_mark.h>
 #include <linux/netfilter/xt_multiport.h>
+#include <linux/netfilter/xt_nfacct.h>
 #include <linux/netfilter/xt_physdev.h>
 #include <linux/netfilter/xt_recent.h>
 #include <linux/netfilter/xt_rpfilter.h>
@@ -315,6 +316,17 @@ static int recent(struct xt_encoder *x, void *info, const struct xt_opt *o)
 	return 2;
 }
 
+static int nfacct(struct xt_encoder *x, void *info, const struct xt_opt *o)
+{
+	struct xt_nfacct_match_info *i = info;
+	if (!named(o, "--nfacct-name"))
+		return 0;
+	if (!o->value || strlen(o->value) >= sizeof(i->name) || o->invert)
+		return -1;
+	strcpy(i->name, o->value);
+	return 2;
+}
+
 static int set(struct xt_encoder *x, void *info, const struct xt_opt *o)
 {
 	struct xt_set_info_match_v4 *i = info;
@@ -362,6 +374,7 @@ static const struct xt_ext matches[] = {
 	{"rpfilter", NULL, 0, sizeof(struct xt_rpfilter_info), NULL, rpfilter},
 	{"physdev", NULL, 0, sizeof(struct xt_physdev_info), NULL, physdev},
 	{"recent", NULL, 1, sizeof(struct xt_recent_mtinfo_v1), recent_init, recent},
+	{"nfacct", NULL, 0, sizeof(struct xt_nfacct_match_info), NULL, nfacct},
 	{"set", NULL, 4, sizeof(struct xt_set_info_match_v4), NULL, set_dims},
 };
 

@@ -62,7 +62,8 @@ static void parse_line(struct journal *j, struct arena *a, char *line)
 		char *ino = strtok_r(NULL, " ", &save);
 		if (ino)
 			*vec_push(a, &j->pins) = (struct journal_pin){
-				arena_strdup(a, arg), (ino_t)strtoull(ino, NULL, 10)};
+				arena_strdup(a, arg), (ino_t)strtoull(ino, NULL, 10),
+				strtok_r(NULL, " ", &save) != NULL};
 	} else if (strcmp(word, "inside") == 0) {
 		char *node = strtok_r(NULL, " ", &save), *name = strtok_r(NULL, " ", &save);
 		if (node && name)
@@ -140,7 +141,8 @@ int journal_compact(const char *dir, const char *lab, bool (*keep)(void *arg, co
 				    p->starttime);
 	vec_foreach (const struct journal_pin, p, &j.pins)
 		if (strlen(p->name) > prefix && keep(arg, p->name + prefix) && !pinned_again(&j, p))
-			strbuf_addf(&b, "pin %s %llu\n", p->name, (unsigned long long)p->ino);
+			strbuf_addf(&b, "pin %s %llu%s\n", p->name, (unsigned long long)p->ino,
+				    p->slow ? " slow" : "");
 	vec_foreach (const struct journal_inside, p, &j.insides)
 		if (keep(arg, p->ns) && !inside_again(&j, p))
 			strbuf_addf(&b, "inside %s %s %s\n", p->ns, p->node, p->name);

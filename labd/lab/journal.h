@@ -6,7 +6,8 @@
  *
  *	state building|up|removing|changing
  *	proc NAMESPACE PID STARTTIME
- *	pin NAME INODE          (of the namespace, so that only our own pin is ever removed)
+ *	pin NAME INODE [slow]   (of the namespace, so that only our own pin is ever removed; slow:
+ *				its bridges and tunnels hold up all others while they go)
  *	inside NAMESPACE NODE NAME   (a pod's netns shown as NAME in its node)
  *
  * Lines are appended with one write(2) each; a torn last line is ignored. tmpfs is enough: after a
@@ -33,6 +34,7 @@ struct journal_proc {
 struct journal_pin {
 	const char *name;
 	ino_t ino;
+	bool slow;
 };
 
 struct journal_inside {

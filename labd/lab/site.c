@@ -103,7 +103,10 @@ static int pin(struct site *s, int i, int netns, struct err *err)
 	lab_pin_name(s->lab.name, s->lab.desired->ns.v[i].name, name, sizeof(name));
 	if (fstat(netns, &st) < 0)
 		return err_sys(err, errno, "namespace %s", name);
-	r = journal_add(s->lab.dir, err, "pin %s %llu", name, (unsigned long long)st.st_ino);
+	enum dns_kind kind = s->lab.desired->ns.v[i].kind;
+	bool slow = kind == DNS_NODE || kind == DNS_FABRIC;
+	r = journal_add(s->lab.dir, err, "pin %s %llu%s", name, (unsigned long long)st.st_ino,
+			slow ? " slow" : "");
 	return r < 0 ? r : proc_pin(netns, name, err);
 }
 

@@ -344,6 +344,17 @@ struct dlink *add_pod_pair(struct dbuild *b, const struct cpod *p, size_t *ret_h
 	return l;
 }
 
+/*
+ * A pod has a link-local IPv6 address as elsewhere, but does not ask its bridge's hundreds of ports
+ * whether it is taken, nor four times for a router that labs have not: each question is copied to
+ * every port, in all the square of the pods.
+ */
+static void quiet_ip6(struct dbuild *b, int ns)
+{
+	add_sysctl(b, ns, "net.ipv6.conf.default.accept_dad", "0", true, true);
+	add_sysctl(b, ns, "net.ipv6.conf.default.router_solicitations", "0", true, true);
+}
+
 static void build_pod(struct dbuild *b, const struct cpod *p)
 {
 	int ns = b->pod_ns[pod_index(b, p)];
@@ -351,6 +362,7 @@ static void build_pod(struct dbuild *b, const struct cpod *p)
 	if (ns >= 0) {
 		/* Calico's plugin turns forwarding off in the pod; elsewhere it has the node's. */
 		own_settings(b, ns, b->c->cni == CNI_CALICO ? "0" : "1");
+		quiet_ip6(b, ns);
 		add_link(b, ns, DLINK_LO, "lo");
 		if (b->c->cni == CNI_FLANNEL && p->ip)
 			flannel_pod(b, p);
