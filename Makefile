@@ -91,7 +91,7 @@ DEPS_BUILD := gcc make musl-tools pkg-config libnl-3-dev libnl-genl-3-dev libnl-
               libyaml-dev libjansson-dev libmd-dev uthash-dev libsystemd-dev
 DEPS_RUN   := iproute2 iptables ipset ipvsadm nftables conntrack bridge-utils net-tools curl tcpdump \
               busybox-static nginx-light dnsmasq-base bird2 user-mode-linux procps
-DEPS_TEST  := libcmocka-dev bats clang libclang-rt-14-dev clang-format jq kmod man-db tshark \
+DEPS_TEST  := strace libcmocka-dev bats clang libclang-rt-14-dev clang-format jq kmod man-db tshark \
               libxml2-utils uidmap
 
 DEPS_BENCH := mininet
