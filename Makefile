@@ -153,7 +153,8 @@ check-leaks: asan
 	@tests/leaks
 
 # See docs/BENCHMARKS.md; BENCH=quick for a few minutes only.
-BENCH_TOOLS := $(BUILD)/bench/floor $(BUILD)/bench/flow $(BUILD)/bench/pause
+BENCH_TOOLS := $(BUILD)/bench/floor $(BUILD)/bench/flow $(BUILD)/bench/rules \
+               $(BUILD)/bench/pause
 bench: all $(BENCH_TOOLS)
 	@BUILD=$(BUILD) tests/bench/run
 bench-deps: deps-test
@@ -162,6 +163,10 @@ $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o
 	@mkdir -p $(@D)
 	@$(if $(V),,echo '  LINK  $@')
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $< -lmnl
+$(BUILD)/bench/rules: $(BUILD)/obj/tests/bench/rules.o $(BUILD)/libtest.a
+	@mkdir -p $(@D)
+	@$(if $(V),,echo '  LINK  $@')
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_CTL) $(LIBS_LABD)
 # No C library: what a process costs at least.
 $(BUILD)/bench/pause: tests/bench/pause.c
 	@mkdir -p $(@D)
