@@ -288,8 +288,7 @@ static bool ignores_sys(const struct dns *ns)
 static int spawn_process(const struct dns *ns, const struct proc_env *env, bool late_sys,
 			 int parent_pidfd, struct nsproc *ret, struct err *err)
 {
-	struct spawn s = {
-		.ns = ns, .env = env, .late_sys = late_sys, .pidfd = -1, .err = err};
+	struct spawn s = {.ns = ns, .env = env, .late_sys = late_sys, .pidfd = -1, .err = err};
 	int fds[2];
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return err_sys(err, errno, "pipe");
