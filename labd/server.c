@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "labd/kernel/fault.h"
+#include "labd/lab/drain.h"
 #include "labd/lab/life.h"
 #include "labd/session.h"
 #include "labd/trace_call.h"
@@ -34,7 +35,7 @@
 struct loop {
 	struct server *s;
 	sd_event *ev;
-	sd_event_source *idle;
+	sd_event_source *idle, *drain;
 	unsigned sessions;
 	bool stopping;
 };
@@ -178,6 +179,41 @@ static int on_client(sd_event_source *src, int fd, uint32_t revents, void *arg)
 	return 0;
 }
 
+/* ---- endpoints that drain ---------------------------------------------------------------------
+ */
+
+#define DRAIN_MS 60000 /* kube-proxy's rsCheckDeleteInterval */
+
+static int on_drain(sd_event_source *src, uint64_t usec, void *arg)
+{
+	struct loop *l = arg;
+	pid_t pid = fork();
+	if (pid == 0) {
+		session_signals();
+		drain_all(&l->s->engine);
+		_exit(0);
+	}
+	if (pid > 0)
+		l->sessions++;
+	return 0;
+}
+
+/* Whatever has changed a lab is one of our children: looked at when one ends. */
+static void arm_drain(struct loop *l)
+{
+	int on = SD_EVENT_OFF;
+	const char *env = getenv("LABD_DRAIN_MS");
+	long ms = env ? strtol(env, NULL, 10) : 0;
+	sd_event_source_get_enabled(l->drain, &on);
+	if (on != SD_EVENT_OFF || !drain_pending(&l->s->engine))
+		return;
+	sd_event_source_set_time_relative(l->drain, (uint64_t)(ms > 0 ? ms : DRAIN_MS) * 1000);
+	sd_event_source_set_enabled(l->drain, SD_EVENT_ONESHOT);
+}
+
+/* ---- children ---------------------------------------------------------------------------------
+ */
+
 /* A session that crashed may have left a lab half made. */
 static void recover(struct loop *l)
 {
@@ -205,6 +241,7 @@ static int on_child(sd_event_source *src, const struct signalfd_siginfo *si, voi
 		}
 	}
 	arm_idle(l);
+	arm_drain(l);
 	return 0;
 }
 
@@ -261,6 +298,11 @@ static int set_up(struct loop *l, struct err *err)
 	if (r >= 0)
 		r = sd_event_add_time_relative(l->ev, &l->idle, CLOCK_MONOTONIC, UINT64_MAX / 4,
 					       100000, on_idle, l);
+	if (r >= 0)
+		r = sd_event_add_time_relative(l->ev, &l->drain, CLOCK_MONOTONIC, UINT64_MAX / 4, 0,
+					       on_drain, l);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(l->drain, SD_EVENT_OFF);
 	return r < 0 ? err_sys(err, r, "event loop") : 0;
 }
 
@@ -296,6 +338,7 @@ int server_run(struct server *s, struct err *err)
 		trace_disarm_all(&s->engine);
 		fault_end(NULL);
 		arm_idle(&l);
+		arm_drain(&l);
 		sd_notify(0, "READY=1");
 		r = sd_event_loop(l.ev);
 		if (r < 0)

@@ -6,6 +6,7 @@ load lib/common.bash
 
 setup_file() {
 	own_engine
+	export LABD_DRAIN_MS=500
 }
 
 teardown_file() {
@@ -86,21 +87,33 @@ live() {
 	[ "$status" = 0 ]
 }
 
-@test "ipvs: an endpoint that goes keeps its connections, with weight 0" {
+@test "ipvs: an endpoint that goes keeps its connections, with weight 0, until they end" {
 	need_guest
 	[ -n "$(labctl ls -o name)" ] || skip "the lab is not up"
 	labctl scale deploy/nginx-deployment --replicas 2
 	for i in 1 2 3; do
-		labctl exec pod/busybox1 -- sh -c 'sleep 20 | nc 10.107.254.44 80' 3>&- &
+		labctl exec pod/busybox1 -- sh -c 'i=0
+			while [ ! -e /run/enough ] && [ $i -lt 100 ]; do sleep 0.2; i=$((i + 1)); done |
+			nc 10.107.254.44 80' 3>&- &
 	done
-	sleep 2
+	busy() { labctl exec node/node02 -- ipvsadm -Ln | awk '/^ .*:80 +Masq/ {n += $5} END {exit n < 3}'; }
+	for i in $(seq 20); do busy && break; sleep 0.2; done
+	busy
 	labctl scale deploy/nginx-deployment --replicas 1
 	run labctl exec node/node02 -- ipvsadm -Ln
 	has '10.244.1.[0-9]+:80 +Masq +0 '
 	run labctl diff
 	[ "$status" = 0 ]
-	labctl down kube-proxy-ipvs
+	# They end (the last state's two minutes made short): labd looks again and deletes it.
+	labctl exec node/node02 -- ipvsadm --set 0 1 0
+	labctl exec pod/busybox1 -- touch /run/enough
 	wait
+	waits() { labctl exec node/node02 -- ipvsadm -Ln | grep -qE '10\.244\.1\.[0-9]+:80 +Masq +0 '; }
+	for i in $(seq 40); do waits || break; sleep 0.3; done
+	! waits
+	run labctl diff
+	[ "$status" = 0 ]
+	labctl down kube-proxy-ipvs
 }
 
 @test "ipvs on a kernel without IPVS: fails as that version would, and says so" {

@@ -130,6 +130,11 @@ static int build_argv(const struct boot_opts *o, const char *kernel, const char 
 	strbuf_addf(words, "con1=fd:%d,fd:%d%c", WIRE_FD, WIRE_FD, 0);
 	strbuf_addf(words, "mem=%uM%c", mib, 0);
 	strbuf_addf(words, "LABD_GUEST_OWNER=%u%c", (unsigned)getuid(), 0);
+	/* Settings of the labd inside: words with "=" that the kernel does not know become its
+	 * environment. */
+	s = getenv("LABD_DRAIN_MS");
+	if (s && *s && strspn(s, "0123456789") == strlen(s))
+		strbuf_addf(words, "LABD_DRAIN_MS=%s%c", s, 0);
 	strbuf_addf(words, "uml_dir=%s/run/%c", dir, 0);
 	strbuf_addf(words, "init=%s/bin/labd%c--%c--guest-init%c", dir, 0, 0, 0);
 	for (size_t i = 0; o->args && (s = o->args[i]); i++) {

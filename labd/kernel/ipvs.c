@@ -27,6 +27,9 @@ static int set_timeouts(int netns, const struct dns *ns, struct err *err)
 	return run(netns, ns, argv, "", err);
 }
 
+typedef void (*ipvs_how)(struct arena *a, struct ipvs_diff *d, const char *have, const char *want,
+			 struct strbuf *out);
+
 static const char *const restore[] = {"ipvsadm", "--restore", NULL};
 
 int ipvs_load(int netns, const struct dns *ns, struct err *err)
@@ -66,7 +69,9 @@ static bool is_busy(void *arg, const char *service, const char *dest)
 	return false;
 }
 
-int ipvs_change(int netns, const struct dns *ns, const strs *exclude, struct err *err)
+/* What is there, what has connections, and from both to what should be by `how`. */
+static int bring(int netns, const struct dns *ns, struct ipvs_diff *d, ipvs_how how,
+		 struct err *err)
 {
 	static const char *const list[] = {"ipvsadm", "--list", "-n", NULL};
 	_strbuf_ struct strbuf have = STRBUF_INIT, conns = STRBUF_INIT, text = STRBUF_INIT;
@@ -76,9 +81,25 @@ int ipvs_change(int netns, const struct dns *ns, const strs *exclude, struct err
 		r = proc_tool_out(netns, list, NULL, 0, &conns, err);
 	if (r < 0)
 		return err_path(err, "%s: virtual services", ns->name);
-	struct ipvs_diff d = {
-		.busy = is_busy, .arg = (void *)strbuf_str(&conns), .exclude = exclude};
-	ipvs_diff(a, &d, strbuf_str(&have), ns->ipvs, &text);
-	r = text.len ? run(netns, ns, restore, strbuf_str(&text), err) : 0;
+	d->busy = is_busy;
+	d->arg = (void *)strbuf_str(&conns);
+	how(a, d, strbuf_str(&have), ns->ipvs, &text);
+	return text.len ? run(netns, ns, restore, strbuf_str(&text), err) : 0;
+}
+
+int ipvs_change(int netns, const struct dns *ns, const strs *exclude, unsigned *draining,
+		struct err *err)
+{
+	struct ipvs_diff d = {.exclude = exclude};
+	int r = bring(netns, ns, &d, ipvs_diff, err);
+	*draining += d.draining;
 	return r == 0 && ns->ipvs_timeouts ? set_timeouts(netns, ns, err) : r;
+}
+
+int ipvs_drain(int netns, const struct dns *ns, unsigned *draining, struct err *err)
+{
+	struct ipvs_diff d = {.exclude = NULL};
+	int r = bring(netns, ns, &d, ipvs_drained, err);
+	*draining += d.draining;
+	return r;
 }

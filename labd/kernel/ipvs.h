@@ -17,7 +17,11 @@ int ipvs_load(int netns, const struct dns *ns, struct err *err);
 /* What `ipvsadm --save -n` prints there, appended. */
 int ipvs_save(int netns, struct strbuf *out, struct err *err);
 /* Bring the namespace from what it has to ns->ipvs; destinations of TCP that still have connections
- * stay with weight 0, and go with a later call. exclude as in struct ipvs_diff. */
-int ipvs_change(int netns, const struct dns *ns, const strs *exclude, struct err *err);
+ * stay with weight 0 and are counted (draining grows): ipvs_drain() or a later call deletes them.
+ * exclude as in struct ipvs_diff. */
+int ipvs_change(int netns, const struct dns *ns, const strs *exclude, unsigned *draining,
+		struct err *err);
+/* Delete the destinations with weight 0 whose connections have ended. */
+int ipvs_drain(int netns, const struct dns *ns, unsigned *draining, struct err *err);
 
 #endif

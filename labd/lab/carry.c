@@ -15,6 +15,7 @@
 #include "labd/kernel/xt.h"
 #include "labd/kernel/xt_save.h"
 #include "labd/lab/carry_programs.h"
+#include "labd/lab/drain.h"
 #include "labd/kernel/fault.h"
 #include "labd/lab/life.h"
 #include "labd/lab/pace.h"
@@ -286,16 +287,19 @@ static int announce(struct carry *c, struct err *err)
 static int change_services(struct carry *c, struct err *err)
 {
 	const strs *exclude = &plan(c)->cluster->proxy.exclude_cidrs;
+	unsigned draining = 0;
 	int r = 0;
 	for (int i = 0; r == 0 && i < count(c); i++) {
 		const struct dns *ns = &plan(c)->ns.v[i];
 		if (c->fresh[i])
 			r = ipvs_load(c->site->netns[i], ns, err);
 		else if (c->delta[i].add.ipvs)
-			r = ipvs_change(c->site->netns[i], ns, exclude, err);
+			r = ipvs_change(c->site->netns[i], ns, exclude, &draining, err);
 		if (r == 0 && (c->fresh[i] || c->delta[i].add.nft))
 			r = nft_load(c->site->netns[i], ns, err);
 	}
+	if (draining)
+		drain_note(c->site->lab.dir);
 	return r;
 }
 

@@ -84,13 +84,21 @@ static bool excluded(const struct ipvs_diff *d, const struct vs *s)
 	return false;
 }
 
+/* UDP and SCTP go at once: their entries end with the next packet (expire_nodest_conn). */
+static bool drains(struct ipvs_diff *d, const struct vs *s, const struct dest *old)
+{
+	bool busy =
+		strncmp(s->name, "-t ", 3) == 0 && d->busy && d->busy(d->arg, s->name, old->name);
+	d->draining += busy;
+	return busy;
+}
+
 static void drop_dest(struct arena *a, struct ipvs_diff *d, const struct vs *s,
 		      const struct dest *old, struct strbuf *out)
 {
-	bool tcp = strncmp(s->name, "-t ", 3) == 0;
 	if (old->weight > 0)
 		say(a, d, arena_printf(a, " -> %s", old->name), s, "is not wanted");
-	if (!tcp || !d->busy || !d->busy(d->arg, s->name, old->name))
+	if (!drains(d, s, old))
 		strbuf_addf(out, "-d %s -r %s\n", s->name, old->name);
 	else if (old->weight > 0)
 		strbuf_addf(out, "-e %s -r %s -m -w 0\n", s->name, old->name);
@@ -133,4 +141,20 @@ void ipvs_diff(struct arena *a, struct ipvs_diff *d, const char *have, const cha
 			strbuf_addf(out, "-D %s\n", h->name);
 			say(a, d, "", h, "is not wanted");
 		}
+}
+
+void ipvs_drained(struct arena *a, struct ipvs_diff *d, const char *have, const char *want,
+		  struct strbuf *out)
+{
+	services is = {0}, should = {0};
+	parse(a, have, &is);
+	parse(a, want, &should);
+	vec_foreach (const struct vs, h, &is) {
+		const struct vs *w = find(&should, h->name);
+		for (size_t i = 0; w && i < h->dests.n; i++) {
+			const struct dest *old = &h->dests.v[i];
+			if (old->weight == 0 && !find_dest(w, old->name) && !drains(d, h, old))
+				strbuf_addf(out, "-d %s -r %s\n", h->name, old->name);
+		}
+	}
 }

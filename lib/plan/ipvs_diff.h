@@ -20,11 +20,17 @@ struct ipvs_diff {
 	void *arg;
 	const strs *exclude; /* excludeCIDRs: services there that are not wanted stay; or NULL */
 	strs words;	     /* result: each difference in words */
+	unsigned draining;   /* result: destinations that wait for their connections to end */
 };
 
 /* Append what `ipvsadm --restore` must be given; nothing when they are the same. A destination that
  * is only waiting for its connections to end is no difference in words. */
 void ipvs_diff(struct arena *a, struct ipvs_diff *d, const char *have, const char *want,
 	       struct strbuf *out);
+
+/* Only that part of it: destinations with weight 0 that are not wanted and have no connection any
+ * more go (kube-proxy looks every minute, rsCheckDeleteInterval). */
+void ipvs_drained(struct arena *a, struct ipvs_diff *d, const char *have, const char *want,
+		  struct strbuf *out);
 
 #endif

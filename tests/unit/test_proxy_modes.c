@@ -373,6 +373,29 @@ static void test_ipvs_diff(void **state)
 		  "-A -t 1.1.1.1:80 -s rr\n", &none);
 	assert_int_equal(none.len, 0);
 	assert_int_equal(quiet.words.n, 0);
+	assert_int_equal(quiet.draining, 1);
+}
+
+/* The look every minute: nothing but what waits and waits no more. */
+static void test_ipvs_drained(void **state)
+{
+	_arena_ struct arena *a = arena_new();
+	_strbuf_ struct strbuf out = STRBUF_INIT;
+	struct ipvs_diff d = {.busy = one_is_busy, .arg = (void *)"10.0.0.1:80"};
+	static const char have[] = "-A -t 1.1.1.1:80 -s lc\n"
+				   "-a -t 1.1.1.1:80 -r 10.0.0.1:80 -m -w 0\n"
+				   "-a -t 1.1.1.1:80 -r 10.0.0.2:80 -m -w 0\n"
+				   "-a -t 1.1.1.1:80 -r 10.0.0.3:80 -m -w 0\n"
+				   "-a -t 1.1.1.1:80 -r 10.0.0.4:80 -m -w 1\n"
+				   "-A -t 7.7.7.7:80 -s rr\n"
+				   "-a -t 7.7.7.7:80 -r 10.0.0.2:80 -m -w 0\n";
+	/* .1 is busy still, .3 is wanted, .4 and 7.7.7.7 are drift: somebody else's business */
+	static const char want[] = "-A -t 1.1.1.1:80 -s rr\n"
+				   "-a -t 1.1.1.1:80 -r 10.0.0.3:80 -m -w 1\n"
+				   "-a -t 1.1.1.1:80 -r 10.0.0.5:80 -m -w 1\n";
+	ipvs_drained(a, &d, have, want, &out);
+	assert_string_equal(strbuf_str(&out), "-d -t 1.1.1.1:80 -r 10.0.0.2:80\n");
+	assert_int_equal(d.draining, 1);
 }
 
 /* userspace ------------------------------------------------------------------------------------ */
@@ -407,7 +430,8 @@ int main(void)
 		cmocka_unit_test(test_nft_options),   cmocka_unit_test(test_nft_masquerade_all),
 		cmocka_unit_test(test_nft_long_name), cmocka_unit_test(test_nft_diff),
 		cmocka_unit_test(test_ipvs),	      cmocka_unit_test(test_ipvs_options),
-		cmocka_unit_test(test_ipvs_diff),     cmocka_unit_test(test_userspace),
+		cmocka_unit_test(test_ipvs_diff),     cmocka_unit_test(test_ipvs_drained),
+		cmocka_unit_test(test_userspace),
 	};
 	return cmocka_run_group_tests_name("proxy modes", tests, NULL, NULL);
 }
