@@ -199,8 +199,9 @@ static json_t *needs(const struct desired *d)
 			 kube_version_str(d->cluster->kubernetes));
 }
 
-/* Can a running engine build it? 0; or why not, with class unsupported. */
-static int suits(enum engine_kind k, const struct desired *d, struct err *err)
+/* Can a running engine build it? 0; or why not, with class unsupported; then falls_back says
+ * whether it builds it nevertheless, without IPVS, as that version of kube-proxy would. */
+static int suits(enum engine_kind k, const struct desired *d, bool *falls_back, struct err *err)
 {
 	json_t *result = NULL;
 	struct call c = {.name = "suits", .args = needs(d), .timeout_s = 30};
@@ -215,6 +216,7 @@ static int suits(enum engine_kind k, const struct desired *d, struct err *err)
 		if (hint && *hint)
 			err_hint(err, "%s", hint);
 	}
+	*falls_back = json_is_true(json_object_get(result, "falls_back"));
 	json_decref(result);
 	return r;
 }
@@ -236,13 +238,13 @@ static bool holds(enum engine_kind k, const char *lab)
 }
 
 /* An engine on this machine's kernel that can build it. */
-static int try_start(enum engine_kind k, const struct desired *d, struct err *err)
+static int try_start(enum engine_kind k, const struct desired *d, bool *falls_back, struct err *err)
 {
 	int r = engine_start(&(struct engine_start){.kind = k}, err);
-	return r < 0 ? r : suits(k, d, err);
+	return r < 0 ? r : suits(k, d, falls_back, err);
 }
 
-static int try_host(const struct desired *d, struct err *err)
+static int try_host(const struct desired *d, bool *falls_back, struct err *err)
 {
 	struct wire w;
 	int r = client_connect(ENGINE_HOST, &w, err);
@@ -252,7 +254,7 @@ static int try_host(const struct desired *d, struct err *err)
 		return err_hint(err, "sudo labctl up ..., or --engine user or guest, which need no "
 				     "rights");
 	}
-	return try_start(ENGINE_HOST, d, err);
+	return try_start(ENGINE_HOST, d, falls_back, err);
 }
 
 /* Can auto go on to the next engine after this? */
@@ -282,14 +284,15 @@ static int use_guest(struct err *err)
 static int pick_auto(const struct desired *d, enum engine_kind *ret, struct err *err)
 {
 	struct err why;
+	bool falls_back = false;
 	for (*ret = ENGINE_GUEST; *ret > ENGINE_HOST; --*ret) {
 		if (holds(*ret, d->cluster->name))
 			return 0;
 	}
-	int r = try_host(d, &why);
+	int r = try_host(d, &falls_back, &why);
 	if (r < 0 && geteuid() != 0 && !is_no_for_good(&why)) {
 		*ret = ENGINE_USER;
-		r = try_start(ENGINE_USER, d, &why);
+		r = try_start(ENGINE_USER, d, &falls_back, &why);
 	}
 	if (r == 0)
 		return 0;
@@ -297,7 +300,10 @@ static int pick_auto(const struct desired *d, enum engine_kind *ret, struct err 
 		*err = why;
 		return r;
 	}
-	if (!client_answers(ENGINE_GUEST) && !engine_guest_installed())
+	bool guest = client_answers(ENGINE_GUEST) || engine_guest_installed();
+	if (!guest && falls_back)
+		return 0;
+	if (!guest)
 		return no_guest(&why, err);
 	*ret = ENGINE_GUEST;
 	fprintf(stderr, "%s: using the guest kernel (user-mode-linux)\n", why.text);
@@ -308,10 +314,13 @@ int engine_pick(const char *want, const struct desired *d, enum engine_kind *ret
 {
 	if (strcmp(want, "auto") == 0)
 		return pick_auto(d, ret, err);
+	bool falls_back = false;
 	*ret = engine_kind_of(want);
-	return *ret == ENGINE_HOST   ? try_host(d, err)
-	       : *ret == ENGINE_USER ? try_start(ENGINE_USER, d, err)
-				     : use_guest(err);
+	if (*ret == ENGINE_GUEST)
+		return use_guest(err);
+	int r = *ret == ENGINE_HOST ? try_host(d, &falls_back, err)
+				    : try_start(ENGINE_USER, d, &falls_back, err);
+	return falls_back ? 0 : r;
 }
 
 int engine_wanted(const char *flag, const char **ret, struct err *err)

@@ -162,6 +162,10 @@ static void print_up(const struct cluster *c, enum engine_kind k, const json_t *
 {
 	const json_t *lab = json_object_get(result, "lab");
 	const char *name = text_at(lab, "name", c->name);
+	json_t *note;
+	size_t i;
+	json_array_foreach (json_object_get(result, "notes"), i, note)
+		fprintf(stderr, "%s\n", json_string_value(note));
 	if (json_is_true(json_object_get(result, "already")))
 		printf("lab %s is up already\n", name);
 	else

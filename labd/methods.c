@@ -189,12 +189,35 @@ static int m_suits(struct session *s, const json_t *args, json_t **ret, struct e
 			if (json_is_string(v) && strcmp(json_string_value(v), needs[k].name) == 0)
 				*needs[k].need = true;
 	struct err why = {0};
-	if (probe_suits(&s->server->probe, &d, &why) == 0)
+	const struct probe *p = &s->server->probe;
+	if (probe_suits(p, &d, &why) == 0) {
 		*ret = json_pack("{s:b}", "ok", true);
-	else
-		*ret = json_pack("{s:b, s:s, s:s}", "ok", false, "text", why.text, "hint",
-				 why.hint);
+		return 0;
+	}
+	*ret = json_pack("{s:b, s:s, s:s}", "ok", false, "text", why.text, "hint", why.hint);
+	if (probe_falls_back(p, &d)) {
+		d.needs_ipvs = d.needs_dummy = d.needs_ipset = false;
+		json_object_set_new(*ret, "falls_back",
+				    json_boolean(probe_suits(p, &d, &why) == 0));
+	}
 	return 0;
+}
+
+/* What kube-proxy's log says when it can't use IPVS. */
+static json_t *fallback_notes(const struct stored *lab)
+{
+	static const char why[] =
+		"IPVS proxier will not be used because the following required "
+		"kernel modules are not loaded: [ip_vs ip_vs_rr ip_vs_wrr ip_vs_sh]";
+	bool old = lab->cluster->kubernetes == KUBE_1_20;
+	const char *version = kube_version_str(lab->cluster->kubernetes);
+	if (!lab->no_ipvs)
+		return json_array();
+	return json_pack("[s++++, s++]", "kube-proxy ", version, ": ",
+			 old ? "can't determine whether to use ipvs proxy, error: "
+			     : "Can't use the IPVS proxier: ",
+			 why, "kube-proxy ", version,
+			 old ? ": Using iptables Proxier." : ": Using iptables Proxier");
 }
 
 static void on_progress(void *arg, const char *node, const char *phase, int done, int total)
@@ -255,8 +278,8 @@ static int m_up(struct session *s, const json_t *args, json_t **ret, struct err 
 	if (r < 0)
 		return r;
 	int ms = (int)((t1.tv_sec - t0.tv_sec) * 1000 + (t1.tv_nsec - t0.tv_nsec) / 1000000);
-	*ret = json_pack("{s:o, s:b, s:i}", "lab", lab_json(s, &lab), "already", already, "took_ms",
-			 ms);
+	*ret = json_pack("{s:o, s:b, s:i, s:o}", "lab", lab_json(s, &lab), "already", already,
+			 "took_ms", ms, "notes", fallback_notes(&lab));
 	stored_free(&lab);
 	return 0;
 }

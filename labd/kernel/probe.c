@@ -262,8 +262,14 @@ static int lacks_program(const struct desired *d, struct err *err)
 	return 0;
 }
 
+bool probe_falls_back(const struct probe *p, const struct desired *d)
+{
+	return d->needs_ipvs && (!p->ipvs || !p->ipset) && d->cluster &&
+	       d->cluster->kubernetes <= KUBE_1_23;
+}
+
 /* What kube-proxy itself does in ipvs mode where the kernel has no IPVS: up to 1.25 it went on in
- * iptables mode, since 1.26 it ends. A lab is not changed silently: its file can say so. */
+ * iptables mode, since 1.26 it ends. auto looks for a kernel that has it first. */
 static int hint_ipvs(const struct desired *d, struct err *err)
 {
 	if (!d->cluster || !d->cluster->is_lab)
@@ -272,8 +278,8 @@ static int hint_ipvs(const struct desired *d, struct err *err)
 	if (d->cluster->kubernetes <= KUBE_1_23)
 		return err_hint(
 			err,
-			"kube-proxy %s would fall back to iptables here: set `mode: iptables` "
-			"for that, or use --engine guest, whose kernel has ip_vs",
+			"kube-proxy %s would fall back to iptables here, and does with --engine "
+			"host; --engine guest's kernel has ip_vs",
 			version);
 	return err_hint(err,
 			"kube-proxy %s would end with an error here (it falls back no more since "

@@ -29,6 +29,9 @@ int probe_kernel(struct probe *ret, struct err *err);
 
 /* Can this engine run the lab? 0, or ERR_UNSUPPORTED with what is missing and how to get it. */
 int probe_suits(const struct probe *p, const struct desired *d, struct err *err);
+/* In ipvs mode on a kernel without IPVS: does this version of kube-proxy go on in iptables mode (up
+ * to 1.25), instead of ending? d's cluster needs its version only. */
+bool probe_falls_back(const struct probe *p, const struct desired *d);
 
 /* The rows of `labctl doctor`: [{"name","ok","text","hint"}]. */
 json_t *probe_report(const struct probe *p);

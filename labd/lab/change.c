@@ -378,6 +378,7 @@ static int prepare(struct change *c, const char *name, struct err *err)
 		return r;
 	site_init(&c->s, c->e, name);
 	c->s.lab.nfacct = c->old.nfacct;
+	c->s.lab.no_ipvs = c->old.no_ipvs;
 	json_t *given = json_object_get(c->old.meta, "documents");
 	c->meta = json_copy(c->old.meta);
 	c->docs = docs_unfold(given);

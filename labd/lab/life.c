@@ -304,10 +304,11 @@ static int compare(const struct engine *e, const struct lab_up *u, struct err *e
 
 static int create(struct build *b, struct err *err)
 {
-	json_t *meta = json_pack("{s:s, s:I, s:s, s:s, s:b, s:O}", "name", b->u->name, "created",
-				 (json_int_t)time(NULL), "source", b->u->source, "backend",
-				 store_backend(b->s.e, &b->s.lab) == IPT_NFT ? "nft" : "legacy",
-				 "nfacct", b->s.lab.nfacct, "documents", b->u->documents);
+	json_t *meta = json_pack(
+		"{s:s, s:I, s:s, s:s, s:b, s:b, s:O}", "name", b->u->name, "created",
+		(json_int_t)time(NULL), "source", b->u->source, "backend",
+		store_backend(b->s.e, &b->s.lab) == IPT_NFT ? "nft" : "legacy", "nfacct",
+		b->s.lab.nfacct, "no_ipvs", b->s.lab.no_ipvs, "documents", b->u->documents);
 	if (!meta)
 		return err_sys(err, ENOMEM, "lab \"%s\"", b->u->name);
 	int r = store_create(b->s.e, b->u->name, meta, err);
@@ -322,6 +323,19 @@ static int names_free(const struct build *b, struct err *err)
 	for (int i = 0; r == 0 && i < (int)b->s.lab.desired->ns.n; i++)
 		r = site_name_free(&b->s, i, err);
 	return r;
+}
+
+static int derive(struct build *b, struct err *err)
+{
+	struct stored *s = &b->s.lab;
+	s->arena = arena_new();
+	s->nfacct = b->s.e->probe->nfacct;
+	int r = store_derive(b->u->name, b->u->documents, s, err);
+	if (r < 0 || !probe_falls_back(b->s.e->probe, s->desired))
+		return r;
+	s->no_ipvs = true;
+	objects_release(s->objects);
+	return store_derive(b->u->name, b->u->documents, s, err);
 }
 
 int lab_up(const struct engine *e, const struct lab_up *u, bool *ret_already, struct err *err)
@@ -339,9 +353,7 @@ int lab_up(const struct engine *e, const struct lab_up *u, bool *ret_already, st
 		*ret_already = true;
 		return compare(e, u, err);
 	}
-	b.s.lab.arena = arena_new();
-	b.s.lab.nfacct = e->probe->nfacct;
-	r = store_derive(u->name, u->documents, &b.s.lab, err);
+	r = derive(&b, err);
 	if (r == 0)
 		r = probe_suits(e->probe, b.s.lab.desired, err);
 	if (r == 0)

@@ -112,12 +112,16 @@ int store_lock(struct lab_lock *l, const struct engine *e, const char *name, boo
 int store_derive_faults(const char *name, json_t *docs, struct stored *s, struct faults *faults,
 			struct err *err)
 {
+	static const enum proxy_mode iptables = PROXY_IPTABLES;
 	s->objects = objects_bind(s->arena, docs, NULL, faults);
 	objects_check(s->objects, faults);
 	if (!faults->total)
-		s->cluster = cluster_build(
-			s->arena, s->objects,
-			&(struct cluster_opts){.name = name, .nfacct = s->nfacct}, faults);
+		s->cluster =
+			cluster_build(s->arena, s->objects,
+				      &(struct cluster_opts){.name = name,
+							     .mode = s->no_ipvs ? &iptables : NULL,
+							     .nfacct = s->nfacct},
+				      faults);
 	if (faults->total) {
 		const struct fault *f = &faults->list.v[0];
 		err_setc(err, EINVAL, ERR_USAGE, "%s%s%s%s%s", f->object, f->object[0] ? ": " : "",
@@ -154,6 +158,7 @@ static int load_file(const struct engine *e, const char *name, const char *file,
 	if (!ret->meta)
 		return err_set(err, EIO, "%s: %s", path, je.text);
 	ret->nfacct = json_is_true(json_object_get(ret->meta, "nfacct"));
+	ret->no_ipvs = json_is_true(json_object_get(ret->meta, "no_ipvs"));
 	ret->created = (time_t)json_integer_value(json_object_get(ret->meta, "created"));
 	ret->arena = arena_new();
 	r = store_derive(name, json_object_get(ret->meta, "documents"), ret, err);

@@ -36,6 +36,7 @@ struct stored {
 	char dir[256];
 	json_t *meta; /* lab.json; owned */
 	bool nfacct;  /* its kernel could count by name when the lab was made */
+	bool no_ipvs; /* its kernel had no IPVS then: kube-proxy fell back to iptables */
 	int lock;     /* descriptor holding the lock, or -1 */
 	struct arena *arena;
 	struct objects *objects; /* bound from meta.documents */
