@@ -43,7 +43,7 @@ static void print_result(const json_t *result)
 		if (strcmp(done, "deleted") == 0)
 			printf("%s \"%s\" deleted\n", word, name);
 		else
-			printf("%s/%s %s\n", word, name, done);
+			printf("%s%s%s %s\n", word, *name ? "/" : "", name, done);
 	}
 }
 

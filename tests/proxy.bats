@@ -70,6 +70,20 @@ live() {
 	run labctl exec node/node01 -- ipvsadm -Ln
 	has '^TCP  10.107.254.44:80 rr'
 	[ "$(grep -c '10.244.[12].[0-9]*:80 ' <<<"$output")" = 20 ] # web has one of them
+	labctl scale deploy/nginx-deployment --replicas 2 >/dev/null
+	# what ipvsadm reads back is what the plan says, line by line (what drains aside)
+	diff <(labctl exec node/node01 -- ipvsadm --save -n | grep -v -- '-w 0$' | sort) \
+		<(labctl plan kube-proxy-ipvs --section kube-proxy --node node01 | grep '^-[Aa] -' | sort)
+	# every scheduler by its name
+	local s
+	for s in wrr lc wlc lblc lblcr dh sh sed nq mh fo ovf rr; do
+		printf '%s\n' 'apiVersion: kubeproxy.config.k8s.io/v1alpha1' 'kind: KubeProxyConfiguration' \
+			'mode: ipvs' 'clusterCIDR: 10.244.0.0/16' "ipvs: {scheduler: $s}" | labctl apply -f - >/dev/null
+		labctl exec node/node01 -- ipvsadm --save -n | grep -E -- "^-A -u 10.96.0.10:53 -s $s( -b mh-port)?\$"
+	done
+	run labctl diff
+	has 'is as it should be'
+	labctl scale deploy/nginx-deployment --replicas 4 >/dev/null
 	run labctl exec node/node01 -- ip -br addr show kube-ipvs0
 	has '^kube-ipvs0 +DOWN .*10.107.254.44/32'
 	run labctl exec node/node01 -- sysctl net.ipv4.vs.conntrack

@@ -4,19 +4,13 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "labd/kernel/ipvs_nl.h"
 #include "labd/kernel/proc_priv.h"
 #include "lib/base/cleanup.h"
 #include "lib/plan/ipvs_diff.h"
-
-/* Run ipvsadm there with input; ns is named in errors. */
-static int run(int netns, const struct dns *ns, const char *const *argv, const char *input,
-	       struct err *err)
-{
-	int r = proc_tool(netns, argv, input, strlen(input), err);
-	return r < 0 ? err_path(err, "%s: virtual services", ns->name) : 0;
-}
 
 static int set_timeouts(int netns, const struct dns *ns, struct err *err)
 {
@@ -24,19 +18,24 @@ static int set_timeouts(int netns, const struct dns *ns, struct err *err)
 	const char *argv[] = {"ipvsadm", "--set", tcp, fin, udp, NULL};
 	if (sscanf(ns->ipvs_timeouts, "%15s %15s %15s", tcp, fin, udp) != 3)
 		return err_set(err, -EINVAL, "ipvs timeouts \"%s\"", ns->ipvs_timeouts);
-	return run(netns, ns, argv, "", err);
+	int r = proc_tool(netns, argv, "", 0, err);
+	return r < 0 ? err_path(err, "%s: virtual services", ns->name) : 0;
+}
+
+static int restore(int netns, const struct dns *ns, const char *text, struct err *err)
+{
+	int r = ipvs_nl_restore(netns, text, err);
+	return r < 0 ? err_path(err, "%s: virtual services", ns->name) : 0;
 }
 
 typedef void (*ipvs_how)(struct arena *a, struct ipvs_diff *d, const char *have, const char *want,
 			 struct strbuf *out);
 
-static const char *const restore[] = {"ipvsadm", "--restore", NULL};
-
 int ipvs_load(int netns, const struct dns *ns, struct err *err)
 {
 	int r = 0;
 	if (ns->ipvs && *ns->ipvs)
-		r = run(netns, ns, restore, ns->ipvs, err);
+		r = restore(netns, ns, ns->ipvs, err);
 	if (r == 0 && ns->ipvs_timeouts)
 		r = set_timeouts(netns, ns, err);
 	return r;
@@ -44,47 +43,53 @@ int ipvs_load(int netns, const struct dns *ns, struct err *err)
 
 int ipvs_save(int netns, struct strbuf *out, struct err *err)
 {
-	static const char *const save[] = {"ipvsadm", "--save", "-n", NULL};
-	return proc_tool_out(netns, save, NULL, 0, out, err);
+	return ipvs_nl_save(netns, out, NULL, err);
 }
 
-/* Destinations that have connections, as `ipvsadm -Ln` lists them: below the line of a service
- * ("TCP  10.96.0.1:443 rr") lines "  -> DEST Masq WEIGHT ACTIVE INACTIVE". Only TCP is asked for.
- */
+/* Destinations that have connections: sorted lines "SERVICE DEST". */
+struct busy {
+	strs lines;
+};
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static void read_busy(struct arena *a, char *text, struct busy *b)
+{
+	char *save = NULL;
+	for (char *l = strtok_r(text, "\n", &save); l; l = strtok_r(NULL, "\n", &save))
+		*vec_push(a, &b->lines) = l;
+	if (b->lines.n)
+		qsort(b->lines.v, b->lines.n, sizeof(*b->lines.v), by_text);
+}
+
 static bool is_busy(void *arg, const char *service, const char *dest)
 {
-	char name[80] = "", at[64], fwd[16];
-	unsigned weight, active, inactive;
-	for (const char *s = arg; *s; s += strcspn(s, "\n"), s += *s == '\n') {
-		if (sscanf(s, "TCP %63s", at) == 1)
-			snprintf(name, sizeof(name), "-t %s", at);
-		else if (*s != ' ')
-			name[0] = '\0';
-		else if (strcmp(name, service) == 0 &&
-			 sscanf(s, " -> %63s %15s %u %u %u", at, fwd, &weight, &active,
-				&inactive) == 5 &&
-			 strcmp(at, dest) == 0)
-			return active + inactive > 0;
-	}
-	return false;
+	const struct busy *b = arg;
+	char line[128];
+	const char *key = line;
+	snprintf(line, sizeof(line), "%s %s", service, dest);
+	return b->lines.n && bsearch(&key, b->lines.v, b->lines.n, sizeof(*b->lines.v), by_text);
 }
 
 /* What is there, what has connections, and from both to what should be by `how`. */
 static int bring(int netns, const struct dns *ns, struct ipvs_diff *d, ipvs_how how,
 		 struct err *err)
 {
-	static const char *const list[] = {"ipvsadm", "--list", "-n", NULL};
 	_strbuf_ struct strbuf have = STRBUF_INIT, conns = STRBUF_INIT, text = STRBUF_INIT;
 	_arena_ struct arena *a = arena_new();
-	int r = ipvs_save(netns, &have, err);
-	if (r >= 0)
-		r = proc_tool_out(netns, list, NULL, 0, &conns, err);
+	struct busy busy = {{0}};
+	int r = ipvs_nl_save(netns, &have, &conns, err);
 	if (r < 0)
 		return err_path(err, "%s: virtual services", ns->name);
+	if (conns.len)
+		read_busy(a, conns.s, &busy);
 	d->busy = is_busy;
-	d->arg = (void *)strbuf_str(&conns);
+	d->arg = &busy;
 	how(a, d, strbuf_str(&have), ns->ipvs, &text);
-	return text.len ? run(netns, ns, restore, strbuf_str(&text), err) : 0;
+	return text.len ? restore(netns, ns, strbuf_str(&text), err) : 0;
 }
 
 int ipvs_change(int netns, const struct dns *ns, const strs *exclude, unsigned *draining,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ipvs: the virtual services of a namespace, through the program ipvsadm, which is the reference.
- * Not for kube-ipvs0 and the ipsets (net.h, xt.h), and not for telling what differs (lib/plan,
- * ipvs_diff.h).
+ * ipvs: the virtual services of a namespace, in the words of ipvsadm, which is the reference and
+ * the notation (ipvs_nl.h carries it out). Not for kube-ipvs0 and the ipsets (net.h, xt.h), and not
+ * for telling what differs (lib/plan, ipvs_diff.h).
  */
 #ifndef KERNEL_IPVS_H
 #define KERNEL_IPVS_H
