@@ -19,6 +19,7 @@
 #include "labd/lab/site.h"
 #include "labd/lab/where.h"
 #include "labd/kernel/kmod.h"
+#include "labd/kernel/proc_restarts.h"
 #include "labd/reach_call.h"
 #include "labd/session.h"
 #include "labd/trace_call.h"
@@ -89,6 +90,13 @@ static bool ns_alive(void *arg, const char *ns)
 	const struct living *l = arg;
 	const struct journal_proc *p = journal_proc_find(&l->j, ns);
 	return p && proc_alive(p->pid, p->starttime);
+}
+
+static unsigned ns_restarts(void *arg, const char *ns, const char *container, time_t *last)
+{
+	const struct living *l = arg;
+	const struct journal_proc *p = journal_proc_find(&l->j, ns);
+	return p && proc_alive(p->pid, p->starttime) ? proc_restarts(p->pid, container, last) : 0;
 }
 
 static const char *lab_condition(const struct stored *s, struct living *l)
@@ -353,7 +361,8 @@ static int m_get(struct session *s, const json_t *args, json_t **ret, struct err
 	r = journal_read(lab.dir, lab.arena, &alive.j, err);
 	if (r == 0) {
 		json_t *items =
-			kobjects_list(&lab, kind, str_arg(args, "ns"), ns_alive, &alive, err);
+			kobjects_list(&lab, kind, str_arg(args, "ns"),
+				      &(struct kobjects_live){ns_alive, ns_restarts, &alive}, err);
 		if (items)
 			*ret = json_pack("{s:s, s:o}", "lab", lab.name, "items", items);
 		else

@@ -348,6 +348,68 @@ route 198.51.100.0/24 via 192.0.2.12 dev eth0 was added by hand" ]
 	[ "$(answers)" = "$(web_pods)" ]
 }
 
+# The first process of a namespace, and that one's children.
+first_of() {
+	awk -v n="$1" '$1 == "proc" && $2 == n {print $3}' "$TEST_DIR/run/labs/living/journal" | tail -n 1
+}
+
+@test "a program that dies is started again, and RESTARTS counts it" {
+	up
+	pod=$(web_pods | head -n 1)
+	first=$(first_of "$(labctl get "pod/$pod" -o json | jq -r .spec.nodeName)-$pod")
+	run labctl get "pod/$pod" --no-headers
+	has "^$pod +1/1 +Running +0 "
+	for n in 1 2; do
+		old=$(cat "/proc/$first/task/$first/children")
+		# shellcheck disable=SC2086
+		kill -9 $old
+		for _ in $(seq 100); do
+			[ "$(labctl get "pod/$pod" -o json | jq '.status.containerStatuses[0].restartCount')" = "$n" ] && break
+			sleep 0.1
+		done
+	done
+	run labctl get "pod/$pod" --no-headers
+	has "^$pod +1/1 +Running +2 \([0-9]+s ago\) "
+	run labctl describe "pod/$pod"
+	has 'Restart Count: +2$'
+	[ "$(answers)" = "$(web_pods)" ]
+	as_it_should_be
+	# somebody inside who writes nonsense there moves nobody
+	labctl exec "$pod" -- sh -c 'rm -f /run/log/c.restarts; ln -s /etc/hostname /run/log/c.restarts'
+	[ "$(labctl get "pod/$pod" -o json | jq '.status.containerStatuses[0].restartCount')" = 0 ]
+}
+
+@test "diff has words for each kind of drift on devices and addresses, and --fix mends it" {
+	up
+	at() { labctl exec "node/$1" -- "${@:2}"; }
+	read -r veth veth2 < <(at n1 ip -o link show master cni0 | awk -F'[ :@]+' '{print $2}' | xargs)
+	at n1 ip link set flannel.1 down
+	at n1 bridge link set dev "$veth" hairpin off
+	at n1 ip link set "${veth2%% *}" nomaster
+	at n2 ip addr del 10.244.1.1/24 dev cni0
+	at n2 ip addr add 198.51.100.9/32 dev cni0
+	at n3 ip link add stray type bridge
+	at n3 sysctl -qw net.ipv4.conf.all.route_localnet=0
+	at n3 ip link set flannel.1 address 02:00:00:00:00:99
+	run labctl diff
+	[ "$status" = 4 ]
+	has '^n1: link flannel.1: is down$'
+	has "^n1: link $veth: has another hairpin mode$"
+	has "^n1: link ${veth2%% *}: is not a port of its bridge$"
+	has '^n1: neighbour 10.244.1.0 dev flannel.1 lladdr .* is missing$'
+	has '^n2: address 10.244.1.1/24 dev cni0 is missing$'
+	has '^n2: address 198.51.100.9/32 dev cni0 was added by hand$'
+	has '^n3: link stray was added by hand$'
+	has '^n3: net.ipv4.conf.all.route_localnet is 0, not 1$'
+	has '^n3: link flannel.1: has another MAC$'
+	run labctl diff --fix
+	[ "$(grep -c '(mended)$' <<<"$output")" -ge 6 ]
+	run labctl diff
+	[ "$(sort <<<"$output")" = "n2: address 198.51.100.9/32 dev cni0 was added by hand
+n3: link stray was added by hand" ]
+	[ "$(answers)" = "$(web_pods)" ]
+}
+
 @test "a pod or node that dies is seen, and made anew" {
 	up
 	pod=$(web_pods | head -n 1)

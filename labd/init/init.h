@@ -41,6 +41,8 @@ struct progfile {
 };
 void progfile_open(struct progfile *f, const char *name);
 void progfile_write(struct progfile *f, const char *name, const char *data, size_t len);
+/* Count one more start of it in /run/log/NAME.restarts. */
+void progfile_restarted(const char *name);
 
 /* --- agnhost*.c ------------------------------------------------------------------------------ */
 

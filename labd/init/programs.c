@@ -320,8 +320,12 @@ int programs_due(void)
 	int64_t now = now_ms(), next = -1;
 	for (size_t i = 0; i < n_programs; i++) {
 		struct program *p = &table[i];
-		if (p->due && p->due <= now && program_start(p) != 0)
-			schedule(p);
+		if (p->due && p->due <= now) {
+			if (program_start(p) == 0)
+				progfile_restarted(p->name);
+			else
+				schedule(p);
+		}
 		if (p->due && (next < 0 || p->due - now < next))
 			next = p->due > now ? p->due - now : 0;
 	}

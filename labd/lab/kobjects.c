@@ -3,6 +3,7 @@
 #include "labd/lab/kobjects.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
 
@@ -12,8 +13,7 @@ struct list {
 	const struct stored *s;
 	const char *ns;
 	json_t *items;
-	bool (*alive)(void *arg, const char *ns_name);
-	void *arg;
+	const struct kobjects_live *live; /* or NULL */
 	char created[32];
 };
 
@@ -106,18 +106,28 @@ static json_t *containers_json(const struct pod_spec *spec)
 	return list;
 }
 
-static json_t *container_statuses(const struct list *l, const struct pod *p, bool up)
+/* ns: the pod's namespace, or NULL. What was counted before the lab was brought up goes on. */
+static json_t *container_statuses(const struct list *l, const struct pod *p, const char *ns,
+				  bool up)
 {
 	json_t *list = json_array();
 	vec_foreach (const struct container, c, &p->spec.containers) {
-		json_t *o = json_pack("{s:s, s:s, s:b, s:i, s:b, s:{s:{s:s}}}", "name", c->name,
-				      "image", c->image ? c->image : "", "ready", up,
-				      "restartCount", (int)p->restarts, "started", up, "state",
-				      "running", "startedAt", l->created);
-		if (p->restarts)
+		time_t last = 0;
+		char at[32];
+		unsigned here =
+			ns && l->live ? l->live->restarts(l->live->arg, ns, c->name, &last) : 0;
+		unsigned all = (unsigned)p->restarts + here;
+		snprintf(at, sizeof(at), "%s", l->created);
+		if (here)
+			stamp(last, at);
+		json_t *o =
+			json_pack("{s:s, s:s, s:b, s:i, s:b, s:{s:{s:s}}}", "name", c->name,
+				  "image", c->image ? c->image : "", "ready", up, "restartCount",
+				  (int)all, "started", up, "state", "running", "startedAt", at);
+		if (all)
 			set(o, "lastState",
-			    json_pack("{s:{s:s, s:i}}", "terminated", "finishedAt", l->created,
-				      "exitCode", 0));
+			    json_pack("{s:{s:s, s:i}}", "terminated", "finishedAt", at, "exitCode",
+				      0));
 		json_array_append_new(list, o);
 	}
 	return list;
@@ -157,7 +167,7 @@ static void add_pods(struct list *l)
 		set_str(spec, "nodeName", n->name);
 		set_missing(spec, "containers", containers_json(&p->obj->spec));
 		const char *name = pod_ns_name(l, i);
-		bool up = p->ready && (!name || !l->alive || l->alive(l->arg, name));
+		bool up = p->ready && (!name || !l->live || l->live->alive(l->live->arg, name));
 		set(status, "phase", json_string("Running"));
 		if (p->ip) {
 			set(status, "podIP", json_string(IP4(p->ip)));
@@ -169,7 +179,7 @@ static void add_pods(struct list *l)
 		    json_pack("[o, o, o, o]", condition(l, "Initialized", true),
 			      condition(l, "Ready", up), condition(l, "ContainersReady", up),
 			      condition(l, "PodScheduled", true)));
-		set(status, "containerStatuses", container_statuses(l, p->obj, up));
+		set(status, "containerStatuses", container_statuses(l, p->obj, name, up));
 		json_array_append_new(l->items, o);
 	}
 }
@@ -580,13 +590,12 @@ static json_t *sorted(json_t *items)
 }
 
 json_t *kobjects_list(const struct stored *s, const char *kind, const char *ns,
-		      bool (*alive)(void *arg, const char *ns_name), void *arg, struct err *err)
+		      const struct kobjects_live *live, struct err *err)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
 		if (strcmp(kinds[i].plural, kind) != 0)
 			continue;
-		struct list l = {
-			.s = s, .ns = ns, .items = json_array(), .alive = alive, .arg = arg};
+		struct list l = {.s = s, .ns = ns, .items = json_array(), .live = live};
 		stamp(s->created, l.created);
 		kinds[i].add(&l);
 		return sorted(l.items);

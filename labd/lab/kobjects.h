@@ -9,10 +9,18 @@
 
 #include "labd/lab/store.h"
 
+/* What the kernel says of the lab's pods right now, by their namespaces' names. */
+struct kobjects_live {
+	bool (*alive)(void *arg, const char *ns_name);
+	/* How often a container was started again here, and when last. */
+	unsigned (*restarts)(void *arg, const char *ns_name, const char *container, time_t *last);
+	void *arg;
+};
+
 /* The items of one kind (plural, lower case: "pods"), of one namespace or of all (ns NULL), sorted
- * by namespace and name. A new reference, or NULL with err (an unknown kind is ERR_USAGE). `alive`
- * says of a desired namespace index whether its first process runs (a pod's Ready). */
+ * by namespace and name. A new reference, or NULL with err (an unknown kind is ERR_USAGE). Without
+ * `live` every pod is taken to run, never restarted. */
 json_t *kobjects_list(const struct stored *s, const char *kind, const char *ns,
-		      bool (*alive)(void *arg, const char *ns_name), void *arg, struct err *err);
+		      const struct kobjects_live *live, struct err *err);
 
 #endif

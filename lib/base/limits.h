@@ -39,6 +39,7 @@
 #define MIN_LAB_PROCESSES  32u /* a lab's own few */
 #define MAX_LAB_PROCESSES  1000000u
 #define MIN_LAB_MEMORY	   (16u * 1024u * 1024u)
+#define MAX_RESTARTS	   1000000	   /* of a program, as counted by its pod */
 #define MAX_LOG_BYTES	   (1024u * 1024u) /* kept of one container's output */
 
 #endif
