@@ -112,6 +112,8 @@ bool relay_end(struct walk *w, int ns, int ifindex);
 /* net.c */
 /* ttl: behind it, as another saw it; 0 not known. */
 void step_route(struct walk *w, const struct gap_in *g, uint8_t ttl);
+/* A router on the way of a tunnel's outer packet. */
+void step_route_outer(struct walk *w, const struct gap_in *g);
 void why_route(struct walk *w, int ns, ip4 dst);
 void why_neigh(struct walk *w, int ns, const struct rec_if *dev, ip4 hop);
 void step_neigh(struct walk *w, const struct gap_in *g);

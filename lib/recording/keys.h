@@ -226,6 +226,10 @@
 	X("verdict.delivered", "delivered: {1} answered {3}")                                      \
 	X("verdict.delivered-silent", "delivered to {1}, which did not answer")                    \
 	X("verdict.rule-drop", "dropped in {1} by a rule: {0}")                                    \
+	X("verdict.policy-egress", "dropped in {1}: no NetworkPolicy of pod {3} lets this out, "   \
+				   "so the last rule drops it: {0}")                               \
+	X("verdict.policy-ingress", "dropped in {1}: no NetworkPolicy of pod {3} lets this in, "   \
+				    "so the last rule drops it: {0}")                              \
 	X("verdict.rule-reject", "refused in {1} by a rule: {0}")                                  \
 	X("verdict.no-endpoints", "refused in {1}: the Service has no endpoints: {0}")             \
 	X("verdict.no-route", "dropped in {1}: no route to {3}")                                   \

@@ -125,6 +125,17 @@ void step_route(struct walk *w, const struct gap_in *g, uint8_t ttl)
 	try_route(w, g->ns, dst);
 }
 
+void step_route_outer(struct walk *w, const struct gap_in *g)
+{
+	struct rec_step *s = add_step(w, REC_ROUTE, g->ns, g->n->ifindex);
+	s->outer = true;
+	w->cur.outer_ttl = s->after.outer_ttl = g->nh->outer_ttl;
+	why_route(w, g->ns, w->cur.outer.dst);
+	why(w, REC_OBSERVED, "route.ttl", "", num(w, g->ph->outer_ttl), num(w, g->nh->outer_ttl),
+	    NULL);
+	try_route(w, g->ns, w->cur.outer.dst);
+}
+
 void why_neigh(struct walk *w, int ns, const struct rec_if *dev, ip4 hop)
 {
 	const struct rec_ask *q = ask_ip(w->r, "neigh", ns, hop);

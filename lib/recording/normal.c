@@ -141,7 +141,8 @@ static json_t *reasons(const struct norm *n, const struct rec_step *s)
 		json_t *o = json_object();
 		json_object_set_new(o, "how", json_string(rec_how_str(y->how)));
 		json_object_set_new(o, "key", text(n, y->key));
-		set_text(n, o, "text", y->text);
+		if (strcmp(y->key, "relay.same") != 0) /* a cookie */
+			set_text(n, o, "text", y->text);
 		json_t *args = json_array();
 		for (size_t i = 0; i < y->args.n; i++)
 			json_array_append_new(args, text(n, y->args.v[i]));

@@ -328,7 +328,8 @@ struct rec_flight {
 
 struct rec_verdict {
 	const char *result; /* "delivered" "refused" "dropped" "lost" "unreachable" */
-	const char *cause;  /* closed vocabulary: "rule-drop" "no-route" "blackhole" "prohibit"
+	const char *cause;  /* closed vocabulary: "rule-drop" "policy-egress"
+			     * "policy-ingress" "no-route" "blackhole" "prohibit"
 			     * "fdb-missing" "neigh-missing" "wrong-vtep-mac" "vni-mismatch"
 			     * "no-vxlan-device" "input-drop" "rp-filter" "ip-forward-off"
 			     * "link-down" "mtu" "pod-rule" "port-closed" "no-endpoints"

@@ -249,6 +249,8 @@ static void between(struct walk *w, int pos)
 	bool unwrapping = g.ph && g.ph->encap, wrapping = g.nh && g.nh->encap;
 	if (unwrapping) {
 		hooks_outer(w, &g);
+		if (wrapping && g.n->tx && g.ph->outer_ttl != g.nh->outer_ttl)
+			step_route_outer(w, &g);
 		return;
 	}
 	bool leaves = g.n && g.n->tx;
@@ -315,7 +317,7 @@ static void name_next(struct walk *w, struct rec_step *s, const struct rec_step 
 	    n->kind == REC_IPVS)
 		s->next = n->hook;
 	else if (n->kind == REC_ROUTE || n->kind == REC_NEIGH)
-		s->next = ip_text(w, n->before.inner.dst);
+		s->next = ip_text(w, n->outer ? n->before.outer.dst : n->before.inner.dst);
 	else if (n->kind == REC_DEV_RX)
 		s->next = place;
 	else if (n->kind == REC_DELIVER || n->kind == REC_APP_RECV)

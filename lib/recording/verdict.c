@@ -209,10 +209,12 @@ static bool by_rule(struct red *d, int flight)
 		    REC_OBSERVED);
 		return true;
 	}
-	const char *cause = ns_is(r, v->ns, "pod")		? "pod-rule"
+	const char *detail = NULL, *policy = policy_drop(r, v, m, &detail);
+	const char *cause = policy				? policy
+			    : ns_is(r, v->ns, "pod")		? "pod-rule"
 			    : v->outer && v->hook == HOOK_INPUT ? "input-drop"
 								: "rule-drop";
-	say(d, "dropped", cause, v->ns, dev, NULL, REC_OBSERVED);
+	say(d, "dropped", cause, v->ns, dev, detail, REC_OBSERVED);
 	return true;
 }
 

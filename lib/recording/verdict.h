@@ -35,4 +35,9 @@ const struct rec_match *dropped_by(const struct red *d, int flight);
 void say(struct red *d, const char *result, const char *cause, int ns, const char *device,
 	 const char *detail, enum rec_how how);
 
+/* policy.c: the cause ("policy-egress", "policy-ingress") when this message is Felix's drop because
+ * no NetworkPolicy allowed the packet, and the pod with the policies that were tried; else NULL. */
+const char *policy_drop(const struct recording *r, const struct visit *v,
+			const struct rec_match *drop, const char **detail);
+
 #endif

@@ -1,5 +1,5 @@
-# The flows every lab has to get right, as recordings in their normal form. Used by trace.bats and trace-guest.bats,
-# which compare them with tests/golden/recordings/normal/NAME/*.txt. With UPDATE_GOLDEN=1 the golden files are written
+# The flows every lab has to get right, as recordings in their normal form. Used by trace.bats, trace-guest.bats and
+# trace-modes.bats, which compare them with tests/golden/recordings/normal/NAME/*.txt. With UPDATE_GOLDEN=1 the golden files are written
 # instead: read the difference before you commit it.
 
 GOLDEN_NORMAL=$ROOT/tests/golden/recordings/normal
@@ -48,15 +48,20 @@ FLOWS="clusterip-same clusterip-cross nodeport-same nodeport-cross dns ping node
 
 # golden LAB NAME FLOW: record it and compare with NAME/FLOW.txt.
 golden() {
-	local file=$GOLDEN_NORMAL/$2/$3.txt own=.
-	[ "$3" != dns ] || own=.dns # the query alone: the connection behind it is clusterip-cross
 	record "$1" "$3" >"$TEST_DIR/$3.json"
-	labctl __normal "$TEST_DIR/$3.json" | jq "$own" | jq -rf "$ROOT/tests/lib/normal.jq" >"$TEST_DIR/$3.txt"
+	golden_file "$2" "$3"
+}
+
+# golden_file NAME FLOW: compare the recording $TEST_DIR/FLOW.json with NAME/FLOW.txt.
+golden_file() {
+	local file=$GOLDEN_NORMAL/$1/$2.txt own=.
+	[ "$2" != dns ] || own=.dns # the query alone: the connection behind it is clusterip-cross
+	labctl __normal "$TEST_DIR/$2.json" | jq "$own" | jq -rf "$ROOT/tests/lib/normal.jq" >"$TEST_DIR/$2.txt"
 	if [ -n "${UPDATE_GOLDEN:-}" ]; then
-		mkdir -p "$GOLDEN_NORMAL/$2"
-		cp "$TEST_DIR/$3.txt" "$file"
+		mkdir -p "$GOLDEN_NORMAL/$1"
+		cp "$TEST_DIR/$2.txt" "$file"
 	fi
-	diff -u "$file" "$TEST_DIR/$3.txt"
+	diff -u "$file" "$TEST_DIR/$2.txt"
 }
 
 # golden_all LAB NAME: all flows; says which differ.
