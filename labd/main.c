@@ -174,7 +174,8 @@ static int serve(struct server *s, const struct options *o, struct err *err)
 	char shared[PATH_MAX];
 	if (o->load_modules)
 		json_decref(kmod_load());
-	/* A guest's root is its user outside, and its kernel wants SYS_PTRACE to look at /proc/PID/ns. */
+	/* A guest's root is its user outside, and its kernel wants SYS_PTRACE to look at
+	 * /proc/PID/ns. */
 	int r = guest_inside() ? 0 : caps_keep(err);
 	if (r == 0)
 		r = probe_kernel(&s->probe, err);
