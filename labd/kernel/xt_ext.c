@@ -318,7 +318,7 @@ static int recent(struct xt_encoder *x, void *info, const struct xt_opt *o)
 
 static int nfacct(struct xt_encoder *x, void *info, const struct xt_opt *o)
 {
-	struct xt_nfacct_match_info *i = info;
+	struct xt_nfacct_match_info_v1 *i = info;
 	if (!named(o, "--nfacct-name"))
 		return 0;
 	if (!o->value || strlen(o->value) >= sizeof(i->name) || o->invert)
@@ -374,7 +374,7 @@ static const struct xt_ext matches[] = {
 	{"rpfilter", NULL, 0, sizeof(struct xt_rpfilter_info), NULL, rpfilter},
 	{"physdev", NULL, 0, sizeof(struct xt_physdev_info), NULL, physdev},
 	{"recent", NULL, 1, sizeof(struct xt_recent_mtinfo_v1), recent_init, recent},
-	{"nfacct", NULL, 0, sizeof(struct xt_nfacct_match_info), NULL, nfacct},
+	{"nfacct", NULL, 1, sizeof(struct xt_nfacct_match_info_v1), NULL, nfacct},
 	{"set", NULL, 4, sizeof(struct xt_set_info_match_v4), NULL, set_dims},
 };
 
