@@ -63,17 +63,6 @@ static int record(const struct verify *v, const struct check *c, int wait_ms,
 	return r;
 }
 
-/* On a terminal: what takes a while. NULL: it is over. */
-static void progress(const char *what)
-{
-	if (!isatty(STDERR_FILENO))
-		return;
-	fputs("\r\033[K", stderr);
-	if (what)
-		fprintf(stderr, "%s ...", what);
-	fflush(stderr);
-}
-
 static void check_flow(struct verify *v, const json_t *flow)
 {
 	struct check c = {.kind = "flow",
@@ -84,7 +73,6 @@ static void check_flow(struct verify *v, const json_t *flow)
 	struct recording *r = NULL;
 	double start = now();
 	struct err err = {0};
-	progress(arena_printf(v->a, "flow %s", c.name));
 	int k = record(v, &c, patience_ms(&lines), &r, &err);
 	c.seconds = now() - start;
 	if (k < 0) {
@@ -115,16 +103,18 @@ static int run(const struct opts *o, struct verify *v, struct err *err)
 	v->lab = arena_strdup(v->a, obj_str(lab, "name", "?"));
 	json_t *flows = json_object_get(lab, "flows");
 	size_t n = json_array_size(flows);
-	struct progress *p = progress_new("checked");
+	/* Only on a terminal: elsewhere its lines would stand in what -o json prints. */
+	struct progress *p = isatty(STDOUT_FILENO) ? progress_new("checked") : NULL;
 	json_array_foreach (flows, i, f) {
-		progress_step(p, "flows", (long long)i, (long long)n, (double)i / (double)n);
+		if (p)
+			progress_step(p, "flows", (long long)i, (long long)n,
+				      (double)i / (double)n);
 		check_flow(v, f);
 	}
-	progress_free(p);
+	if (p)
+		progress_free(p);
 	json_decref(lab);
-	progress("every pair");
 	r = verify_pairs(v, err);
-	progress(NULL);
 	return r;
 }
 

@@ -2,6 +2,8 @@
 /* verify_pairs: who reaches what: the engine tries every pair at once (call "reach") and says what
  * came of it; here its answer becomes checks. */
 #include "labctl/verify.h"
+#include <unistd.h>
+
 #include "labctl/progress.h"
 #include "lib/view/obj.h"
 
@@ -25,14 +27,15 @@ int verify_pairs(struct verify *v, struct err *err)
 {
 	json_t *result = NULL, *o;
 	size_t i;
-	struct progress *p = progress_new("checked");
+	struct progress *p = isatty(STDOUT_FILENO) ? progress_new("checked") : NULL;
 	struct call call = {.name = "reach",
 			    .args = json_pack("{s:s*}", "lab", v->lab),
-			    .progress = progress_take,
+			    .progress = p ? progress_take : NULL,
 			    .arg = p,
 			    .timeout_s = PAIRS_TIMEOUT_S};
 	int r = client_call(v->engine, &call, &result, err);
-	progress_free(p);
+	if (p)
+		progress_free(p);
 	if (r < 0)
 		return r;
 	json_array_foreach (json_object_get(result, "checks"), i, o)

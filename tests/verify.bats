@@ -17,6 +17,12 @@ setup() {
 	need_root
 }
 
+# What a test broke is mended whatever came of it.
+teardown() {
+	[ -z "${undo:-}" ] || labctl exec "${undo[@]}" || true
+	labctl diff --fix >/dev/null 2>&1 || true
+}
+
 only() {
 	labctl down --all
 	labctl up "$1"
@@ -46,7 +52,7 @@ works() {
 	has '^    -A KUBE-SERVICES .*default/front:http cluster IP'
 	has '^    -A KUBE-SEP-.* -j DNAT --to-destination 10.244.2.5:8080$'
 	has '^  node01: nat rule is missing: -A KUBE-SVC-OPPHYL3DE7QEONHQ '
-	run labctl describe svc/front -o json
+	run --separate-stderr labctl describe svc/front -o json
 	[ "$(jq -r '[.object.metadata.name, (.kernel.places[] | select(.drift | length > 0) | .name)] | join(" ")' <<<"$output")" = "front node01" ]
 	labctl diff --fix >/dev/null
 	run labctl describe svc/front
@@ -64,8 +70,8 @@ works() {
 	has "^  node02: link $veth: is down\$"
 	has "^    $index: $veth@if2: <"
 	has '^    eth0: inet 10.244.2.5/24 '
-	run labctl verify -o json
-	[ "$status" = 4 ]
+	run --separate-stderr labctl verify -o json
+	[ "$status" = 4 ] || { echo "$output$stderr" && return 1; }
 	[ "$(jq -r '[.checks[] | select(.kind == "nodeport") | "\(.to) \(.ok)"] | sort | join(" ")' <<<"$output")" = \
 		"master01:30080 true node01:30080 true node02:30080 false" ]
 	[ "$(jq -r '[.checks[] | select(.kind == "pod" and .to == "web" and .ok)] | length' <<<"$output")" = 0 ]
@@ -75,9 +81,9 @@ works() {
 
 @test "a packet that gets through although the policy Local forbids it" {
 	labctl exec node/node01 -- iptables -t nat -I PREROUTING -p tcp --dport 30080 -j KUBE-SVC-OPPHYL3DE7QEONHQ
+	undo=(node/node01 -- iptables -t nat -D PREROUTING -p tcp --dport 30080 -j KUBE-SVC-OPPHYL3DE7QEONHQ)
 	fails '^FAILED +flow +external-without-pod ' '^FAILED +nodeport +node01:30080 +1 host$' \
 		'^ +got through, though: policy Local, and no endpoint on node01$'
-	labctl exec node/node01 -- iptables -t nat -D PREROUTING -p tcp --dport 30080 -j KUBE-SVC-OPPHYL3DE7QEONHQ
 }
 
 @test "health checks: answered on each node, and they follow the pods" {
@@ -98,7 +104,7 @@ works() {
 	labctl delete pod web
 	run labctl exec host/client -- curl -s -o /dev/null -w '%{http_code}' http://100.100.137.202:32100/
 	[ "$output" = 503 ]
-	run labctl verify -o json
+	run --separate-stderr labctl verify -o json
 	[ "$(jq -r '.checks[] | select(.to == "node02:32100" or .to == "node02:30080") | "\(.to) \(.ok) \(.detail)"' <<<"$output" | sort)" = \
 		"node02:30080 true refused: no endpoints
 node02:32100 true " ] || { echo "$output" && return 1; }
