@@ -400,6 +400,7 @@ int rtdump_route(struct arena *a, const struct rec_ns *ns, const struct rt_quest
 	const struct rtmsg *rt = m ? nlread_fixed(m, sizeof(*rt)) : NULL;
 	if (m && m->nlmsg_type == NLMSG_ERROR) {
 		r = nlread_error(m);
+		r = r ? r : -EPROTO; /* an acknowledgement is no answer */
 	} else if (!rt) {
 		r = -EPROTO;
 	} else {
