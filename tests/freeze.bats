@@ -61,7 +61,7 @@ answers() {
 	has nginx
 }
 
-@test "the SYN stands at eight places of its way through VXLAN, unknown to conntrack until it has passed; the way is the usual one" {
+@test "the SYN stands at ten places of its way through VXLAN, unknown to conntrack until it has passed; the way is the usual one" {
 	need_root
 	labctl up flannel-vxlan --name freeze-f
 	answers # so that neighbours are known
@@ -84,15 +84,21 @@ answers() {
 	[ "$(known node01)" = 0 ]
 	go_on
 	stands 4
-	has 'node01, before mangle POSTROUTING: .*SYN, inside VXLAN 100\.100\.137\.201 > 100\.100\.137\.202$'
+	has 'node01, before raw OUTPUT: .*SYN, inside VXLAN 100\.100\.137\.201 > 100\.100\.137\.202$'
 	[ "$(known node01)" = 1 ]
-	[ "$(queued node02)" = 0 ]
 	go_on
 	stands 5
+	has 'node01, before mangle POSTROUTING: .*, inside VXLAN'
+	[ "$(queued node02)" = 0 ]
+	go_on
+	stands 6
 	has 'node02, before raw PREROUTING: .*, inside VXLAN'
 	[ "$(queued node01) $(queued node02)" = '0 1' ]
+	go_on
+	stands 7
+	has 'node02, before mangle INPUT: .*, inside VXLAN'
 	local i
-	for i in 6 7 8; do
+	for i in 8 9 10; do
 		go_on
 		stands "$i"
 	done
@@ -139,13 +145,31 @@ answers() {
 	labctl up flannel-vxlan --name freeze-f
 	freeze busybox3 10.244.2.2/icmp
 	local i
-	for i in 1 2 3 4 5 6 7 8; do
+	for i in 1 2 3 4 5 6 7 8 9 10; do
 		stands "$i"
 		has 'echo request'
 		go_on
 	done
 	wait "$TRACE"
 	[ "$(jq -r .verdict.result "$TEST_DIR/frozen.json")" = delivered ]
+}
+
+@test "what a node's own program sends stands at OUTPUT first, still for the Service, then at POSTROUTING" {
+	need_root
+	labctl up flannel-vxlan --name freeze-f
+	freeze node/node01 nginx-deployment:80
+	stands 1
+	has 'node01, before raw OUTPUT: .* > 10\.107\.254\.44:80 SYN$'
+	go_on
+	stands 2
+	has 'node01, before mangle POSTROUTING: .* > 10\.244\.2\.[0-9]+:80 SYN$'
+	go_on
+	stands 3
+	has 'node01, before raw OUTPUT: .*, inside VXLAN'
+	echo q >&7
+	wait "$TRACE"
+	[ "$(jq -r .verdict.result "$TEST_DIR/frozen.json")" = delivered ]
+	no_rules
 }
 
 @test "kill -9 of the session that holds it: traffic flows, and the rules go" {
@@ -175,7 +199,7 @@ answers() {
 	labctl up calico-ipip --name freeze-c --engine guest
 	freeze busybox3 nginx-deployment:80
 	local i
-	for i in 1 2 3 4 5 6 7 8; do
+	for i in 1 2 3 4 5 6 7 8 9 10; do
 		stands "$i"
 		[ "$i" != 4 ] || has 'inside IPIP 100\.100\.137\.201 > 100\.100\.137\.202$'
 		go_on

@@ -108,7 +108,9 @@ static const char raw_off[] = "*raw\n"
 	"-X " FREEZE_CHAIN "\n-X " HOLD_CHAIN "\n-X " FREED_CHAIN "\nCOMMIT\n"
 
 static const char freeze_off[] = "*raw\n"
-				 "-D PREROUTING -j " FREEZE_CHAIN "\n" FREEZE_CHAINS_OFF "*mangle\n"
+				 "-D PREROUTING -j " FREEZE_CHAIN "\n"
+				 "-D OUTPUT -j " FREEZE_CHAIN "\n" FREEZE_CHAINS_OFF "*mangle\n"
+				 "-D INPUT -j " FREEZE_CHAIN "\n"
 				 "-D FORWARD -j " FREEZE_CHAIN "\n"
 				 "-D POSTROUTING -j " FREEZE_CHAIN "\n" FREEZE_CHAINS_OFF;
 
@@ -344,8 +346,8 @@ static int freeze_start(struct arm *x, size_t i, struct nlns *home, const char *
 int arm_freeze(struct arm *x, const struct marker *m, uint16_t vxlan_port, const char *how,
 	       const struct recording *r, struct err *err)
 {
-	static const char *const raw[] = {"PREROUTING", NULL};
-	static const char *const mangle[] = {"FORWARD", "POSTROUTING", NULL};
+	static const char *const raw[] = {"PREROUTING", "OUTPUT", NULL};
+	static const char *const mangle[] = {"INPUT", "FORWARD", "POSTROUTING", NULL};
 	_nlns_ struct nlns home = NLNS_INIT;
 	_strbuf_ struct strbuf text = STRBUF_INIT, matches = STRBUF_INIT;
 	_free_ struct tool *tools = calloc(x->n ? x->n : 1, sizeof(*tools));
@@ -432,12 +434,15 @@ void arm_off(struct arm *x)
 static unsigned rules_before(const struct arm_ns *a, const struct rec_match *m)
 {
 	bool raw = strcmp(m->table, "raw") == 0, mangle = strcmp(m->table, "mangle") == 0;
-	bool pre = raw && strcmp(m->chain, "PREROUTING") == 0;
+	bool raw_base =
+		raw && (strcmp(m->chain, "PREROUTING") == 0 || strcmp(m->chain, "OUTPUT") == 0);
+	bool mangle_base =
+		mangle && (strcmp(m->chain, "INPUT") == 0 || strcmp(m->chain, "FORWARD") == 0 ||
+			   strcmp(m->chain, "POSTROUTING") == 0);
 	unsigned n = 0;
-	if (a->raw && (pre || (raw && strcmp(m->chain, "OUTPUT") == 0)))
+	if (a->raw && raw_base)
 		n++;
-	if (a->freeze && (pre || (mangle && (strcmp(m->chain, "FORWARD") == 0 ||
-					     strcmp(m->chain, "POSTROUTING") == 0))))
+	if (a->freeze && (raw_base || mangle_base))
 		n++;
 	return n;
 }

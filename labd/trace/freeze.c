@@ -146,7 +146,9 @@ static const struct hook {
 	uint8_t num;
 	const char *table, *name;
 } hooks[] = {{NF_INET_PRE_ROUTING, "raw", "PREROUTING"},
+	     {NF_INET_LOCAL_IN, "mangle", "INPUT"},
 	     {NF_INET_FORWARD, "mangle", "FORWARD"},
+	     {NF_INET_LOCAL_OUT, "raw", "OUTPUT"},
 	     {NF_INET_POST_ROUTING, "mangle", "POSTROUTING"}};
 
 #define N_HOOKS (sizeof(hooks) / sizeof(*hooks))
@@ -177,10 +179,12 @@ static void try_text(const struct rec_ns *ns, const char *lab, const struct hook
 	size -= (size_t)n;
 	if (hook->num == NF_INET_FORWARD)
 		snprintf(buf, size, "ip route get %s", IP4(t->dst));
-	else if (hook->num == NF_INET_PRE_ROUTING)
-		snprintf(buf, size, "conntrack -L -s %s", IP4(t->src));
-	else
+	else if (hook->num == NF_INET_LOCAL_IN)
+		snprintf(buf, size, "iptables -nvL INPUT");
+	else if (hook->num == NF_INET_POST_ROUTING)
 		snprintf(buf, size, "iptables -t nat -nvL POSTROUTING");
+	else
+		snprintf(buf, size, "conntrack -L -s %s", IP4(t->src));
 }
 
 static void hold(struct freeze *f, const struct recording *r, int ns, const struct hook *hook,
@@ -216,7 +220,7 @@ static void arrived(struct freeze *f, const struct recording *r, int ns, const s
 		verdict(f->sk[ns], q->id, NF_DROP, 0);
 		return;
 	}
-	uint8_t bit = (uint8_t)(1u << (i + (q->h.encap ? N_HOOKS : 0)));
+	uint16_t bit = (uint16_t)(1u << (i + (q->h.encap ? N_HOOKS : 0)));
 	if (f->off || i == N_HOOKS || !q->parsed || f->seen[ns] & bit) {
 		verdict(f->sk[ns], q->id, NF_REPEAT, q->mark);
 		return;
@@ -279,7 +283,7 @@ int freeze_open(struct freeze *f, const struct freezer *who, const int *netns,
 	size_t n = r->ns.n;
 	*f = (struct freeze){.who = who, .n = n};
 	f->sk = calloc(n, sizeof(struct mnl_socket *));
-	f->seen = calloc(n, 1);
+	f->seen = calloc(n, sizeof(*f->seen));
 	int code = f->sk && f->seen ? 0 : err_sys(err, ENOMEM, "trace");
 	for (size_t i = 0; code == 0 && i < n; i++) {
 		if (strcmp(r->ns.v[i].role, "node") != 0)

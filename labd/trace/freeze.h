@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * freeze: holding the probe's opening packet in the nodes' netfilter queues, hook by hook, until
- * somebody lets it go on. Rules that arm_freeze() puts first into raw PREROUTING, mangle FORWARD
- * and mangle POSTROUTING send it there; this is the reader of the queues, one per node.
+ * somebody lets it go on. Rules that arm_freeze() puts first into raw PREROUTING and OUTPUT and
+ * into mangle INPUT, FORWARD and POSTROUTING send it there, which is the order of a packet's own
+ * way, routed or sent from here; this is the reader of the queues, one per node.
  *
  * Whoever dies, traffic flows: the rules pass what has no reader (--queue-bypass), the queues what
  * they cannot keep (fail-open). A packet that is let go is given back to the same hook (NF_REPEAT)
@@ -41,7 +42,7 @@ struct freezer {
 struct freeze {
 	const struct freezer *who; /* NULL: nothing is held */
 	struct mnl_socket **sk;	   /* one per namespace; NULL: none there */
-	uint8_t *seen;		   /* one per namespace: bits of the places where it has stood */
+	uint16_t *seen;		   /* one per namespace: bits of the places where it has stood */
 	size_t n;
 	bool holds, off; /* off: all is let go from now on */
 	int ns;		 /* what is held */
