@@ -102,6 +102,9 @@ setup() {
 	run labctl trace --diff a.json b.json
 	[ "$status" = 4 ]
 	has '^They part at step [0-9]+ of SYN$'
+	has '^  A: hook at node01/cni0, filter FORWARD'
+	has '^  B: hook at node01/cni0, filter FORWARD'
+	has '^    B: \[OBSERVED\] -A FORWARD -d 10.244.2.5/32 -j DROP$'
 	has 'B ends: dropped in node01 by a rule: -A FORWARD -d 10.244.2.5/32 -j DROP'
 }
 

@@ -241,6 +241,41 @@ static inline struct recording *flannel_cross(struct arena *a)
 	return l.r;
 }
 
+/* Seen up to node01's bridge, and dropped there by the first rule of FORWARD. */
+static inline struct recording *flannel_dropped(struct arena *a)
+{
+	struct rec_lab l = lab_new(a);
+	const struct at fwd = {2, 4, 3, 7, 0, 0};
+	struct frame f = {.src = A("10.244.1.2"),
+			  .dst = A("10.244.2.5"),
+			  .sport = 38770,
+			  .dport = 80,
+			  .seq = ISN,
+			  .flags = 2,
+			  .ttl = 63,
+			  .id = 777};
+	flannel_snapshot(&l);
+	l.r->probe.outcome = "timeout";
+	l.r->probe.answer = "no answer";
+	l.r->probe.error = 110;
+	vec_foreach (struct rec_rule, x, &l.r->ns.v[1].rules)
+		x->num += !strcmp(x->chain, "FORWARD");
+	*vec_push(a, &l.r->ns.v[1].rules) =
+		(struct rec_rule){.table = "filter",
+				  .chain = "FORWARD",
+				  .num = 1,
+				  .target = "DROP",
+				  .text = "-A FORWARD -d 10.244.2.5/32 -j DROP"};
+	flannel_syn(&l, 3);
+	f.smac = "5a:00:00:00:00:01";
+	f.dmac = "02:00:00:00:03:01";
+	f.ttl = 64;
+	lab_see(&l, 1, 4, false, &f);
+	f.ttl = 63;
+	lab_match(&l, 1, "filter", "FORWARD", REC_RULE, 1, fwd, &f);
+	return l.r;
+}
+
 /* Seen no further than its sighting `until`; nothing answered. */
 static inline struct recording *flannel_cut(struct arena *a, int until)
 {

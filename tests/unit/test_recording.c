@@ -418,8 +418,22 @@ static void test_diff(void **state)
 	b = flannel_cut(*state, 5);
 	recording_reduce(b);
 	assert_true(recording_diff(a, b, &out));
-	assert_non_null(strstr(strbuf_str(&out), "step 14 of SYN"));
+	assert_non_null(strstr(strbuf_str(&out), "step 15 of SYN"));
 	assert_non_null(strstr(strbuf_str(&out), "B ends: lost after ens192 in node01"));
+	/* Dropped by a rule: they part where it is, not where what was said before differs. */
+	strbuf_reset(&out);
+	b = flannel_dropped(*state);
+	b->lost_frames = 1;
+	recording_reduce(b);
+	assert_true(recording_diff(a, b, &out));
+	const char *text = strbuf_str(&out);
+	assert_non_null(strstr(text, "They part at step 7 of SYN\n  A: hook at node01/cni0, filter "
+				     "FORWARD"));
+	assert_non_null(strstr(text,
+			       "  what decided:\n    A: [OBSERVED] -A FORWARD -j KUBE-FORWARD\n"
+			       "    B: [OBSERVED] -A FORWARD -d 10.244.2.5/32 -j DROP\n"));
+	assert_non_null(strstr(text, "B ends: dropped in node01 by a rule"));
+	assert_non_null(strstr(text, "B is incomplete"));
 }
 
 /* ---- rules ---- */
