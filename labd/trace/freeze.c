@@ -343,7 +343,6 @@ void freeze_mend(const struct freeze *f, struct recording *r)
 	size_t n = 0;
 	if (!f->n_dups)
 		return;
-	r->perfs.n = 0; /* they point at sightings, and time says nothing of what was held */
 	for (size_t i = 0; i < r->sights.n; i++) {
 		const struct rec_sight *s = &r->sights.v[i];
 		if (!is_dup(f, r, s->data, s->caplen, s->hatype))

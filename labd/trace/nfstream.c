@@ -99,15 +99,13 @@ static int bind_log(struct nfstream *s)
 
 int nfstream_listen(struct nfstream *s, bool nft, bool log, struct err *err)
 {
-	static const int ct[] = {NFNLGRP_CONNTRACK_NEW, NFNLGRP_CONNTRACK_UPDATE,
-				 NFNLGRP_CONNTRACK_DESTROY};
 	int r = log ? bind_log(s) : 0;
 	if (r < 0)
 		return err_sys(err, r, "NFLOG group %d", LOG_GROUP);
-	for (size_t i = 0; i < sizeof(ct) / sizeof(*ct); i++)
-		mnl_socket_setsockopt(s->sk, NETLINK_ADD_MEMBERSHIP, (void *)(uintptr_t)&ct[i],
-				      sizeof(ct[i]));
-	int trace = NFNLGRP_NFTRACE;
+	/* Only NEW: updates and ends come in numbers, from everybody's connections, and each costs
+	 * the packet that makes it. What became of the probe's entry is asked afterwards. */
+	int ct = NFNLGRP_CONNTRACK_NEW, trace = NFNLGRP_NFTRACE;
+	mnl_socket_setsockopt(s->sk, NETLINK_ADD_MEMBERSHIP, &ct, sizeof(ct));
 	if (nft && mnl_socket_setsockopt(s->sk, NETLINK_ADD_MEMBERSHIP, &trace, sizeof(trace)) < 0)
 		return err_sys(err, errno, "listening to rule traces");
 	return 0;

@@ -56,7 +56,7 @@ struct perf {
 	size_t n;
 	struct seen told[DROPS_MAX]; /* drops that are in the recording already */
 	size_t n_told;
-	bool lost;
+	bool lost, runs;
 };
 
 /* ---- on and off ------------------------------------------------------------------------------ */
@@ -150,8 +150,6 @@ static int open_cpu(struct perf *p, int cpu)
 			return -errno;
 		}
 	}
-	for (int i = 0; i < EV_N; i++)
-		ioctl(p->fd[cpu][i], PERF_EVENT_IOC_ENABLE, 0);
 	return 0;
 }
 
@@ -176,15 +174,28 @@ struct perf *perf_on(struct err *err)
 	return NULL;
 }
 
-void perf_off(struct perf *p)
+static void set_all(struct perf *p, unsigned long what)
 {
-	for (unsigned c = 0; p && c < p->cpus; c++) {
-		if (p->ring[c])
-			munmap(p->ring[c], (RING_PAGES + 1) * p->page);
+	for (unsigned c = 0; c < p->cpus; c++)
 		for (int i = 0; i < EV_N; i++)
 			if (p->fd[c][i] >= 0)
-				ioctl(p->fd[c][i], PERF_EVENT_IOC_DISABLE, 0);
-	}
+				ioctl(p->fd[c][i], what, 0);
+}
+
+void perf_stop(struct perf *p)
+{
+	if (p && p->runs)
+		set_all(p, PERF_EVENT_IOC_DISABLE);
+	if (p)
+		p->runs = false;
+}
+
+void perf_off(struct perf *p)
+{
+	perf_stop(p);
+	for (unsigned c = 0; p && c < p->cpus; c++)
+		if (p->ring[c])
+			munmap(p->ring[c], (RING_PAGES + 1) * p->page);
 	for (int i = 0; p && i < EV_N; i++)
 		free(p->ev[i].format);
 	if (p)
@@ -302,12 +313,14 @@ static void read_ring(struct perf *p, unsigned cpu)
 	__atomic_store_n(&meta->data_tail, head, __ATOMIC_RELEASE);
 }
 
-void perf_reset(struct perf *p)
+void perf_start(struct perf *p)
 {
 	for (unsigned c = 0; c < p->cpus; c++)
 		read_ring(p, c);
 	p->n = p->n_told = 0;
 	p->lost = false;
+	p->runs = true;
+	set_all(p, PERF_EVENT_IOC_ENABLE);
 }
 
 /* ---- whose is it? ----------------------------------------------------------------------------
@@ -471,6 +484,7 @@ static int by_time(const void *pa, const void *pb)
 
 void perf_take(struct perf *p, struct recording *r)
 {
+	perf_stop(p);
 	for (unsigned c = 0; c < p->cpus; c++)
 		read_ring(p, c);
 	qsort(p->seen, p->n, sizeof(*p->seen), by_time);

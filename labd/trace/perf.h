@@ -12,13 +12,16 @@
 
 struct perf;
 
-/* Switch the tracepoints on; NULL (and err) where that cannot be done. */
+/* Open the tracepoints, not running yet; NULL (and err) where that cannot be done. */
 struct perf *perf_on(struct err *err);
-/* Forget what was seen so far. */
-void perf_reset(struct perf *p);
-/* Add what belongs to r's sightings to r->perfs. */
+/* Have them run, from now on and forgetting what was before. Every packet of the machine costs more
+ * meanwhile (a connect() up to twice as long), so they are to run only while the probe moves. */
+void perf_start(struct perf *p);
+/* Have them run no more; what was seen is kept. NULL is allowed. */
+void perf_stop(struct perf *p);
+/* Stop, and add what belongs to r's sightings to r->perfs. */
 void perf_take(struct perf *p, struct recording *r);
-/* Switch them off. The descriptors are left to the end of the process, as each close waits some 25
+/* Close them. The descriptors are left to the end of the process, as each close waits some 25
  * ms for the kernel: for sessions, which serve one call. NULL is allowed. */
 void perf_off(struct perf *p);
 

@@ -33,6 +33,7 @@
 #define QUIET_MS       50   /* nothing seen for so long: it is over */
 #define QUIET_SHORT_MS 20   /* of a query, of a timing run */
 #define ANSWER_MS      1300 /* for the first answer */
+#define STILL_MS       50   /* nothing seen for so long: nothing moves, tracepoints are of no use */
 #define DEAD_MS	       400  /* nothing seen for so long, and it is kernels that would answer */
 #define SILENT_MS      500  /* connected, and nothing comes */
 #define WATCH_ALL_MAX  128  /* namespaces */
@@ -351,6 +352,8 @@ static void play(struct watch *w, struct fire *f, int quiet_ms)
 			fire_step(f);
 		drain(w);
 		int64_t t = now_ms();
+		if (t - w->last > STILL_MS)
+			perf_stop(w->x->perf);
 		if (freeze_step(&w->x->freeze, w->r))
 			start = w->last = t;
 		if (f->state != FIRE_DONE && is_over(w, f, start, answer_ms))
@@ -403,7 +406,7 @@ static int record(struct run *x, struct recording *r, struct fire *f, const stru
 		return code;
 	cts_before(x, r);
 	if (x->perf)
-		perf_reset(x->perf);
+		perf_start(x->perf);
 	play(&w, f, quiet_ms);
 	sort_sights(sights.v, sights.n);
 	r->sights.v = sights.v;
@@ -460,7 +463,7 @@ static int armed_part(struct run *x, struct err *err)
 		relayed_prepare(x->lab, &server, &dns, &m[1]);
 	}
 	tell(x, "arming");
-	x->perf = perf_on(NULL);
+	x->perf = x->o->freeze ? NULL : perf_on(NULL); /* times say nothing of what is held */
 	int r = arm_on(&x->arm, m, n, x->vxlan_port, x->r, err);
 	if (r == 0)
 		r = crash_point("trace: armed", err);

@@ -6,6 +6,7 @@
  *	flow serve PORT            answers both, for ever
  *	flow stream IP PORT MS     prints Mbit/s
  *	flow connects IP PORT MS   prints connections per second: connect, one byte each way, close
+ *	flow connect IP PORT MS    prints the median time of connect() alone, in ns
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -19,7 +20,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CHUNK (128 * 1024)
+#define CHUNK	  (128 * 1024)
+#define TIMES_MAX 100000
 
 static char chunk[CHUNK];
 
@@ -100,6 +102,26 @@ static void connects(const struct sockaddr_in *sa, double seconds)
 	printf("%.0f\n", (double)n / (now() - t0));
 }
 
+static int by_size(const void *a, const void *b)
+{
+	long x = *(const long *)a, y = *(const long *)b;
+	return x < y ? -1 : x > y;
+}
+
+static void median_connect(const struct sockaddr_in *sa, double seconds)
+{
+	static long took[TIMES_MAX];
+	size_t n = 0;
+	for (double t0 = now(), t = t0; n < TIMES_MAX && t - t0 < seconds; n++) {
+		int fd = reach(sa);
+		took[n] = (long)((now() - t) * 1e9);
+		close(fd);
+		t = now();
+	}
+	qsort(took, n, sizeof(*took), by_size);
+	printf("%ld\n", n ? took[n / 2] : 0);
+}
+
 int main(int argc, char **argv)
 {
 	struct sockaddr_in sa = {.sin_family = AF_INET};
@@ -107,13 +129,15 @@ int main(int argc, char **argv)
 	if (argc == 3 && strcmp(argv[1], "serve") == 0)
 		serve(argv[2]);
 	if (argc != 5 || inet_pton(AF_INET, argv[2], &sa.sin_addr) != 1) {
-		fputs("flow serve PORT | stream IP PORT MS | connects IP PORT MS\n", stderr);
+		fputs("flow serve PORT | stream|connects|connect IP PORT MS\n", stderr);
 		return 2;
 	}
 	sa.sin_port = htons((uint16_t)atoi(argv[3]));
 	double seconds = atof(argv[4]) / 1e3;
 	if (strcmp(argv[1], "stream") == 0)
 		stream(&sa, seconds);
+	else if (strcmp(argv[1], "connect") == 0)
+		median_connect(&sa, seconds);
 	else
 		connects(&sa, seconds);
 	return 0;
