@@ -42,7 +42,8 @@ static bool perf_names(const struct rec_perf *p, const char *cause)
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (!strcmp(cause, words[i].cause) &&
 		    (!words[i].reason || streq(p->reason, words[i].reason)) &&
-		    (!words[i].function || (p->function && strstr(p->function, words[i].function))))
+		    (!words[i].function || (!p->function && words[i].reason) ||
+		     (p->function && strstr(p->function, words[i].function))))
 			return true;
 	return false;
 }
