@@ -118,7 +118,7 @@ check: deps-test
 # The same, and the kill matrix (tests/kill.bats) at every step instead of a sample of them.
 check-long: deps-test
 	@$(MAKE) --no-print-directory -s all tests
-	@BUILD=$(BUILD) KILL_EVERY=1 KILL_FROM=1 tests/run
+	@BUILD=$(BUILD) KILL_EVERY=1 KILL_FROM=1 SUITE_TIMEOUT=14400 tests/run
 	@$(MAKE) --no-print-directory -s check-leaks
 
 .PHONY: tests

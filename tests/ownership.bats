@@ -20,7 +20,7 @@ on_machine() {
 		trap 'echo \"failed: \$BASH_COMMAND\"' ERR
 		. $ROOT/tests/lib/foreign.bash
 		$(cat)"
-	LABD_SOCKET=/run/labd/labd.sock LABCTL_ENGINE=host "$ROOT/tests/lib/machine" bash "$TEST_DIR/script"
+	LABD_SOCKET=/run/labd/labd.sock LABCTL_ENGINE=host FRESH=1 "$ROOT/tests/lib/own-machine" /tmp bash "$TEST_DIR/script"
 }
 
 @test "foreign namespaces, devices, rules, sets, settings, processes: up, apply, trace, diff, scale, down" {

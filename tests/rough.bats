@@ -342,6 +342,6 @@ terminal() {
 	S
 	export ROOT TEST_DIR PATH
 	for how in plain killed; do
-		LABD_SOCKET=/run/labd/labd.sock "$ROOT/tests/lib/machine" bash "$TEST_DIR/fresh" $how
+		LABD_SOCKET=/run/labd/labd.sock FRESH=1 "$ROOT/tests/lib/own-machine" /tmp bash "$TEST_DIR/fresh" $how
 	done
 }
