@@ -167,6 +167,10 @@ static bool is_icmp(const struct fire *f)
 	return strcmp(f->p->proto, "icmp") == 0;
 }
 
+/* Bytes of the window between two runs: more than a request has, so that none is taken for the one
+ * before. */
+#define AGAIN_STEP 1024u
+
 struct marker fire_prepare(struct fire *f, struct arena *a, struct rec_probe *p, const char *host)
 {
 	*f = (struct fire){.fd = -1, .a = a, .p = p, .host = host};
@@ -187,6 +191,15 @@ struct marker fire_prepare(struct fire *f, struct arena *a, struct rec_probe *p,
 			return marker_dns(f->query, f->query_len);
 	}
 	return marker_cookie(is_icmp(f) ? IPPROTO_ICMP : IPPROTO_UDP, p->cookie);
+}
+
+void fire_again(struct fire *f, const struct fire *first, struct rec_probe *p, unsigned n)
+{
+	*p = *first->p;
+	*f = *first;
+	f->p = p;
+	if (is_tcp(f)) /* the upper half of the window is for what the run sends */
+		p->isn += n * AGAIN_STEP % (MARKER_WINDOW / 2);
 }
 
 static struct sockaddr_in addr_of(ip4 ip, uint16_t port)

@@ -35,6 +35,9 @@ struct fire {
  * 53/udp, with p->dns_name or a name that every cluster has) and return that. p->proto, dst, dport
  * are set. No socket yet. */
 struct marker fire_prepare(struct fire *f, struct arena *a, struct rec_probe *p, const char *host);
+/* The same probe for the nth time more, told by the same marker: *p, a copy of first->p, gets an
+ * ISN of its own within the marker's window. No socket yet. */
+void fire_again(struct fire *f, const struct fire *first, struct rec_probe *p, unsigned n);
 /* Make the socket in the calling thread's network namespace and find p->src and p->sport. */
 int fire_open(struct fire *f, struct err *err);
 /* Send. What goes wrong from here on is an outcome, not an error. */
