@@ -26,6 +26,7 @@
 #include "labd/kernel/kmod.h"
 #include "labd/kernel/proc.h"
 #include "labd/server.h"
+#include "labd/trace/symbols.h"
 #include "labd/user/engine.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/file.h"
@@ -174,6 +175,7 @@ static int serve(struct server *s, const struct options *o, struct err *err)
 	char shared[PATH_MAX];
 	if (o->load_modules)
 		json_decref(kmod_load());
+	symbols_open();
 	/* A guest's root is its user outside, and its kernel wants SYS_PTRACE to look at
 	 * /proc/PID/ns. */
 	int r = guest_inside() ? 0 : caps_keep(err);

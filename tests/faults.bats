@@ -169,11 +169,11 @@ flush_paths() {
 @test "mtu: the network between the machines takes less than the tunnel's packets have" {
 	in2 ip link set ens192 mtu 1400
 	delivered # small packets pass: what makes this fault hard to find
-	ends dropped mtu node02 '' --size 1450 # a cable has no word for it, only a function
+	ends dropped mtu node02 OBSERVED --size 1450
 	jq -e '[.flights[] | .title] | index("SYN-ACK")' "$TEST_DIR/trace.json" # it was there after the handshake
 	[ "$(jq -r '.verdict.args[1]' "$TEST_DIR/trace.json")" = ens192 ]
 	because mtu.silent
-	TO=10.244.2.5/icmp ends dropped mtu node02 '' --size 1450
+	TO=10.244.2.5/icmp ends dropped mtu node02 OBSERVED --size 1450
 	in2 ip link set ens192 mtu 1500
 	ends delivered null nginx-deployment-6b9d659f5f-qbchs OBSERVED --size 1450
 }

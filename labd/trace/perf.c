@@ -14,18 +14,18 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "labd/trace/symbols.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/strbuf.h"
 
-#define CPUS_MAX     64
-#define RING_PAGES   128u /* of data, per processor */
-#define TEXT_MAX     (64u * 1024u)
-#define EVENTS_MAX   20000
-#define FIBS_MAX     64
-#define DROPS_MAX    32
-#define SYMBOLS_READ (1u << 20)
-#define NEAR_NS	     200000u  /* between a tracepoint and the packet socket at the same place */
-#define DROP_NS	     1000000u /* between the last such place and the drop */
+#define CPUS_MAX   64
+#define RING_PAGES 128u /* of data, per processor */
+#define TEXT_MAX   (64u * 1024u)
+#define EVENTS_MAX 20000
+#define FIBS_MAX   64
+#define DROPS_MAX  32
+#define NEAR_NS	   200000u  /* between a tracepoint and the packet socket at the same place */
+#define DROP_NS	   1000000u /* between the last such place and the drop */
 
 enum { EV_DROP, EV_FIB, EV_RX, EV_TX, EV_N };
 
@@ -387,26 +387,6 @@ static const char *reason_text(const struct perf *p, struct arena *a, unsigned r
 	return arena_strndup(a, at, strcspn(at, "\""));
 }
 
-/* The function an address is in. Reading all symbols takes the kernel some 50 ms. */
-static const char *symbol(struct arena *a, uint64_t addr)
-{
-	_fclose_ FILE *f = fopen("/proc/kallsyms", "re");
-	static char buffer[SYMBOLS_READ];
-	char line[512], best[128] = "";
-	uint64_t best_at = 0;
-	if (f)
-		setvbuf(f, buffer, _IOFBF, sizeof(buffer));
-	while (f && fgets(line, sizeof(line), f)) {
-		char *end;
-		uint64_t at = strtoull(line, &end, 16);
-		if (at > addr || at < best_at || at == 0 || strlen(end) < 4)
-			continue;
-		best_at = at;
-		snprintf(best, sizeof(best), "%.*s", (int)strcspn(end + 3, " \t\n"), end + 3);
-	}
-	return best[0] ? arena_strdup(a, best) : NULL;
-}
-
 /* A packet that came to where its address is: of an answered probe that is no loss. */
 static bool arrives(const struct recording *r, int sight)
 {
@@ -437,7 +417,7 @@ static void add_drop(struct perf *p, struct recording *r, const struct seen *s, 
 		.t = s->t,
 		.kind = "drop",
 		.reason = reason,
-		.function = symbol(r->arena, s->location),
+		.function = symbols_find(r->arena, s->location),
 		.skb = s->skb,
 		.sight = sight,
 	};

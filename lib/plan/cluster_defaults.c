@@ -23,10 +23,16 @@ static const struct cnode *api_server(const struct cluster *c)
 	return c->nodes.v;
 }
 
+/* A real cluster has these Services before any other: nobody else gets their address. */
 static struct service *new_service(struct builder *b, const char *ns, const char *name, ip4 ip)
 {
 	struct service *s = arena_new_type(b->a, struct service);
 
+	vec_foreach (struct service, other, &b->o->services)
+		if (other->cluster_ip == ip)
+			builder_fault(b, &other->meta, "spec.clusterIP",
+				      "%s is the address of Service %s/%s, which every cluster has",
+				      IP4(ip), ns, name);
 	s->meta = (struct meta){.name = name, .ns = ns, .doc = -1, .path = ""};
 	s->type = SVC_CLUSTER_IP;
 	s->cluster_ip = ip;

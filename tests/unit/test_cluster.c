@@ -382,6 +382,20 @@ static void test_faults(void **state)
 				  "data: {net-conf.json: '{\"Network\": \"10.5.0.0/23\", "
 				  "\"Backend\": {\"Type\": \"vxlan\"}}'}\n",
 		   "no /24 is left in the pod network 10.5.0.0/23 for this node");
+	want_fault(
+		PLAN_NODES("none", "") "---\napiVersion: v1\nkind: Service\nmetadata: {name: s}\n"
+				       "spec: {clusterIP: 10.96.0.10, ports: [{port: 80}]}\n",
+		"10.96.0.10 is the address of Service kube-system/kube-dns, which every cluster "
+		"has");
+	/* Its own kube-dns may have any address. */
+	_plan_ struct plan own = plan_of(
+		PLAN_NODES("none", "") "---\napiVersion: v1\nkind: Service\nmetadata: {name: s}\n"
+				       "spec: {clusterIP: 10.96.0.10, ports: [{port: 80}]}\n"
+				       "---\napiVersion: v1\nkind: Service\n"
+				       "metadata: {name: kube-dns, namespace: kube-system}\n"
+				       "spec: {clusterIP: 10.96.0.53, ports: [{port: 53}]}\n",
+		NULL);
+	assert_ip(own.cluster->dns_ip, "10.96.0.53");
 }
 
 /* A large Deployment: every name is its own, and a node's /24 is full at last. */
