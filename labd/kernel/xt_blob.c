@@ -37,15 +37,10 @@ static const struct {
 	  [NF_INET_LOCAL_OUT] = "OUTPUT"}},
 };
 
-struct error_entry {
-	struct ipt_entry e;
-	struct xt_error_target t;
-};
-
-struct policy_entry {
-	struct ipt_entry e;
-	struct xt_standard_target t;
-};
+/* An entry without matches: its target follows at once. (A struct of both is a GNU extension, for
+ * an entry ends with an array.) */
+#define ERROR_ENTRY  ((unsigned)(sizeof(struct ipt_entry) + sizeof(struct xt_error_target)))
+#define POLICY_ENTRY ((unsigned)(sizeof(struct ipt_entry) + sizeof(struct xt_standard_target)))
 
 struct rule {
 	struct rule *next, *prev;
@@ -288,23 +283,28 @@ static size_t in_order(struct arena *a, const struct table *t, struct chain ***r
 	return n;
 }
 
+/* The head of such an entry; returns where its target is. */
+static void *put_entry(unsigned char *at, unsigned size)
+{
+	struct ipt_entry *e = (struct ipt_entry *)at;
+	e->target_offset = sizeof(*e);
+	e->next_offset = (uint16_t)size;
+	return at + sizeof(*e);
+}
+
 static void put_error(unsigned char *at, const char *name)
 {
-	struct error_entry *u = (struct error_entry *)at;
-	u->e.target_offset = sizeof(u->e);
-	u->e.next_offset = sizeof(*u);
-	u->t.target.u.user.target_size = sizeof(u->t);
-	strcpy(u->t.target.u.user.name, XT_ERROR_TARGET);
-	strcpy(u->t.errorname, name);
+	struct xt_error_target *t = put_entry(at, ERROR_ENTRY);
+	t->target.u.user.target_size = sizeof(*t);
+	strcpy(t->target.u.user.name, XT_ERROR_TARGET);
+	strcpy(t->errorname, name);
 }
 
 static void put_policy(unsigned char *at, int verdict)
 {
-	struct policy_entry *u = (struct policy_entry *)at;
-	u->e.target_offset = sizeof(u->e);
-	u->e.next_offset = sizeof(*u);
-	u->t.target.u.user.target_size = sizeof(u->t);
-	u->t.verdict = verdict;
+	struct xt_standard_target *t = put_entry(at, POLICY_ENTRY);
+	t->target.u.user.target_size = sizeof(*t);
+	t->verdict = verdict;
 }
 
 /* The rules of a chain, their jumps filled in. False: one leads to a chain that is not there. */
@@ -333,11 +333,11 @@ static bool assemble(struct arena *a, const struct table *t, struct xt_blob *ret
 	size_t n = in_order(a, t, &v);
 	unsigned at = 0, entries = 1;
 	for (size_t i = 0; i < n; i++) {
-		v[i]->at = at + (v[i]->hook < 0 ? (unsigned)sizeof(struct error_entry) : 0);
-		at = v[i]->at + v[i]->bytes + (unsigned)sizeof(struct policy_entry);
+		v[i]->at = at + (v[i]->hook < 0 ? ERROR_ENTRY : 0);
+		at = v[i]->at + v[i]->bytes + POLICY_ENTRY;
 		entries += v[i]->n + (v[i]->hook < 0 ? 2 : 1);
 	}
-	unsigned size = at + (unsigned)sizeof(struct error_entry);
+	unsigned size = at + ERROR_ENTRY;
 	ret->size = sizeof(struct ipt_replace) + size;
 	struct ipt_replace *r = (void *)arena_new_array(a, uint64_t, (ret->size + 7) / 8);
 	unsigned char *base = (unsigned char *)r->entries;
@@ -348,7 +348,7 @@ static bool assemble(struct arena *a, const struct table *t, struct xt_blob *ret
 		const struct chain *c = v[i];
 		unsigned policy = c->at + c->bytes;
 		if (c->hook < 0)
-			put_error(base + c->at - sizeof(struct error_entry), c->name);
+			put_error(base + c->at - ERROR_ENTRY, c->name);
 		if (!put_rules(t, c, base))
 			return false;
 		put_policy(base + policy, c->hook < 0 ? XT_RETURN : -c->policy - 1);
