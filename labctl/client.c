@@ -108,6 +108,19 @@ static const char *fault_of(const char *name)
 	return s && strncmp(s, name, n) == 0 && s[n] == ' ' ? s + n + 1 : NULL;
 }
 
+/* Who may not call at all is told so at once, and that may be before the call is sent. */
+static int read_refusal(struct wire *w, int r, struct err *err)
+{
+	json_t *m = NULL, *v;
+	struct err own;
+	if (wire_recv_json(w, &m, &own) > 0 && (v = json_object_get(m, "error"))) {
+		wire_err_from_json(v, err);
+		r = err->code;
+	}
+	json_decref(m);
+	return r;
+}
+
 int client_send(struct wire *w, const char *name, json_t *args, struct err *err)
 {
 	json_t *call = json_pack("{s:s, s:s, s:i, s:o, s:s*}", "call", name, "version",
@@ -115,7 +128,8 @@ int client_send(struct wire *w, const char *name, json_t *args, struct err *err)
 				 args ? args : json_object(), "fault", fault_of(name));
 	if (!call)
 		return err_set(err, EINVAL, "%s: not a call", name);
-	return wire_send_json(w, call, err);
+	int r = wire_send_json(w, call, err);
+	return r == -EPIPE || r == -ECONNRESET ? read_refusal(w, r, err) : r;
 }
 
 void client_tell_fault(const json_t *message)

@@ -208,10 +208,10 @@ gone() {
 @test "a client that goes away during apply, delete, down: what has begun is finished" {
 	labctl up "$LAB"
 	for signal in KILL INT; do
-		slow apply -f "$TEST_DIR/late.yaml"
+		MS=200 slow apply -f "$TEST_DIR/late.yaml"
 		gone $signal
 		until_true eval 'labctl get pod/late >/dev/null 2>&1 && whole'
-		slow delete pod/late
+		MS=200 slow delete pod/late
 		gone $signal
 		until_true eval '! labctl get pod/late >/dev/null 2>&1 && whole'
 	done
@@ -231,7 +231,7 @@ gone() {
 	until_true pgrep -fx 'sleep 4711'
 	gone KILL
 	until_true eval '! pgrep -fx "sleep 4711"'
-	slow trace client web:80
+	MS=200 slow trace client web:80
 	gone KILL
 	until_true eval 'armed | cmp -s - "$TEST_DIR/armed"'
 	works
