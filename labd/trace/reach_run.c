@@ -22,7 +22,7 @@
 #include "lib/base/cleanup.h"
 
 #define WINDOW	      128
-#define ANSWER_MS     1500 /* at least; a SYN that was lost goes out again after 1 s */
+#define ANSWER_MS     3500 /* at least; a SYN that was lost goes out again after 1 and 3 s */
 #define ANSWER_FACTOR 8	   /* times the slowest answer so far */
 #define SILENT_MS     300  /* at least, of what must not be answered */
 #define SILENT_FACTOR 4
