@@ -12,10 +12,10 @@ teardown_file() {
 	[ -z "${TEST_DIR:-}" ] || end_engine
 }
 
-# Up, verify, down.
+# walk LAB [FILE]: up, verify, down.
 walk() {
 	lab=$1
-	run labctl up "$lab"
+	run labctl up "${2:-$lab}"
 	if [ "$status" = 6 ]; then
 		skip "${lines[0]}"
 	fi
@@ -78,6 +78,14 @@ walk() {
 @test "flannel-host-gw" {
 	need_root
 	walk flannel-host-gw
+}
+
+@test "flannel with the ipip backend, in a guest" {
+	need_root
+	sed 's/"host-gw"/"ipip"/; s/name: flannel-host-gw/name: flannel-ipip/; s/snat 192.168.10.11/snat 10.244.1.0/
+		s/device node1\/eth0/outer 192.168.10.11>192.168.10.12/' \
+		"$ROOT/labs/flannel-host-gw.lab.yaml" >"$TEST_DIR/flannel-ipip.lab.yaml"
+	walk flannel-ipip "$TEST_DIR/flannel-ipip.lab.yaml"
 }
 
 @test "networkpolicy-default-deny" {
