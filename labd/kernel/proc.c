@@ -35,6 +35,8 @@
 #define SLOT_FIRST    48  /* descriptors up to 63 cost no table of their own in a new process */
 #define POLL_MS	      10
 #define APPLETS_BYTES 65536
+#define EXEC_STEP_US  50 /* between two looks at a process that is about to be dumpable */
+#define EXEC_STEPS    20000
 #define MANY_PLACES   256 /* from here on a sysfs for each costs too much; see rootfs_sys() */
 
 /* --- setup ----------------------------------------------------------------------------------- */
@@ -246,11 +248,19 @@ static pid_t pidfd_pid(int pidfd)
 	return p ? (pid_t)strtol(p + 5, NULL, 10) : -1;
 }
 
+/* Of a process that has just called exec: the kernel lets the parent of a vfork go on as soon as
+ * the new memory is in place, and only then marks that as dumpable (begin_new_exec() in fs/exec.c).
+ * In between it is as little to be looked at as ours. */
 static int open_netns(pid_t pid)
 {
+	const struct timespec step = {.tv_nsec = EXEC_STEP_US * 1000};
 	char path[40];
 	snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)pid);
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	for (int i = 0; fd < 0 && errno == EACCES && i < EXEC_STEPS; i++) {
+		nanosleep(&step, NULL);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+	}
 	return fd < 0 ? -errno : fd;
 }
 
