@@ -71,9 +71,15 @@ static ip4 ip_of(struct nl_addr *a)
 	return ntohl(v);
 }
 
+/* An IPv4 prefix has 32 bits at most, whatever a message says. */
+static uint8_t prefix_of(int len)
+{
+	return len < 0 ? 0 : len < 32 ? (uint8_t)len : 32;
+}
+
 static struct cidr cidr_of(struct nl_addr *a)
 {
-	return (struct cidr){ip_of(a), a ? (uint8_t)nl_addr_get_prefixlen(a) : 0};
+	return (struct cidr){ip_of(a), a ? prefix_of((int)nl_addr_get_prefixlen(a)) : 0};
 }
 
 static bool mac_of(struct nl_addr *a, struct mac *ret)
@@ -227,7 +233,7 @@ static void see_addr(struct nl_object *o, void *arg)
 		.host_scope = rtnl_addr_get_scope(a) == RT_SCOPE_HOST,
 		.no_prefix_route = rtnl_addr_get_flags(a) & IFA_F_NOPREFIXROUTE,
 	};
-	d->addr.len = (uint8_t)rtnl_addr_get_prefixlen(a);
+	d->addr.len = prefix_of(rtnl_addr_get_prefixlen(a));
 }
 
 static int see_addr_message(struct nl_msg *m, void *arg)
