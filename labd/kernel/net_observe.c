@@ -49,7 +49,7 @@ static int nl_failed(struct err *err, int code, const char *what)
 static const char *dev_name(struct seen *s, int index)
 {
 	char name[IFNAMSIZ];
-	if (index <= 0 || !rtnl_link_i2name(s->links, index, name, sizeof(name)))
+	if (index <= 0 || !rtnl_link_i2name(s->links, index, name, sizeof(name)) || !*name)
 		return NULL;
 	return arena_strdup(s->a, name);
 }
