@@ -37,7 +37,7 @@
 	X("ui.trace", "trace {1} -> {2}", "跟踪 {1} -> {2}")                                       \
 	X("ui.dns-trace", "first the name: the query for {1}", "首先是域名：对 {1} 的查询")        \
 	X("ui.lab", "lab {1}, {2} engine, kernel {3}", "实验 {1}，{2} 引擎，内核 {3}")             \
-	X("ui.packets", "packets: {1}", "数据包：{1}")                                             \
+	X("ui.packets", "packets: {1}", "报文：{1}")                                               \
 	X("ui.names", "names: {1}", "名称：{1}")                                                   \
 	X("ui.steps", "{1} ({2} steps)", "{1}（{2} 步）")                                          \
 	X("ui.verdict", "verdict: {1}", "结论：{1}")                                               \
