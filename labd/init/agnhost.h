@@ -35,6 +35,13 @@ struct agn_serve {
 };
 /* Never returns but with an exit code. */
 _Noreturn void agn_serve(const struct agn_serve *s);
+/* Answer one request; false when the connection is to be closed. */
+struct agn_request;
+typedef bool agn_answer_fn(void *arg, const struct agn_request *r);
+/* Read once from a connection of HTTP into in (AGN_HEAD_MAX bytes, *len of them used) and answer
+ * each request that is whole by now, what is not HTTP with 400. False: the connection has ended or
+ * is to be closed. */
+bool agn_hear(int fd, char *in, size_t *len, agn_answer_fn *fn, void *arg);
 /* To stderr with the date and time in front, as Go's log does. */
 void agn_log(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 

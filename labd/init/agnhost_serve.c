@@ -139,9 +139,15 @@ static void take_connection(struct server *v, int listener)
 	memcpy(c->peer, peer, sizeof(c->peer));
 }
 
-/* Answer one request; false when the connection is to be closed. */
-static bool answer(struct server *v, struct conn *c, const struct agn_request *r)
+struct serving {
+	struct server *v;
+	struct conn *c;
+};
+
+static bool answer(void *arg, const struct agn_request *r)
 {
+	struct server *v = ((struct serving *)arg)->v;
+	struct conn *c = ((struct serving *)arg)->c;
 	static struct agn_answer a;
 	static char out[sizeof(a.body) + 512];
 	bool keep = r->keep_alive && !r->body && !v->s->close;
@@ -160,34 +166,36 @@ static bool answer(struct server *v, struct conn *c, const struct agn_request *r
 	return send(c->fd, out, len, MSG_NOSIGNAL) == (ssize_t)len && keep;
 }
 
-static void serve_http(struct server *v, struct conn *c)
+bool agn_hear(int fd, char *in, size_t *len, agn_answer_fn *fn, void *arg)
 {
 	static const char bad[] = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; "
 				  "charset=utf-8\r\nConnection: close\r\n\r\n400 Bad Request";
 	static struct agn_request r;
-	ssize_t n = recv(c->fd, c->in + c->len, sizeof(c->in) - c->len, 0);
+	ssize_t n = recv(fd, in + *len, AGN_HEAD_MAX - *len, 0);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	if (n <= 0) {
-		drop(c);
-		return;
-	}
-	c->len += (size_t)n;
-	c->used = ++v->clock;
-	for (;;) {
-		int got = agn_parse(c->in, c->len, &r);
-		if (got == 0)
-			return;
+		return true;
+	if (n <= 0)
+		return false;
+	*len += (size_t)n;
+	for (int got; (got = agn_parse(in, *len, &r)) != 0;) {
 		if (got < 0)
-			(void)!send(c->fd, bad, sizeof(bad) - 1, MSG_NOSIGNAL);
-		if (got < 0 || !answer(v, c, &r)) {
-			shutdown(c->fd, SHUT_WR);
-			drop(c);
-			return;
+			(void)!send(fd, bad, sizeof(bad) - 1, MSG_NOSIGNAL);
+		if (got < 0 || !fn(arg, &r)) {
+			shutdown(fd, SHUT_WR);
+			return false;
 		}
-		c->len -= r.length;
-		memmove(c->in, c->in + r.length, c->len);
+		*len -= r.length;
+		memmove(in, in + r.length, *len);
 	}
+	return true;
+}
+
+static void serve_http(struct server *v, struct conn *c)
+{
+	struct serving on = {v, c};
+	c->used = ++v->clock;
+	if (!agn_hear(c->fd, c->in, &c->len, answer, &on))
+		drop(c);
 }
 
 static void lower(char *s)

@@ -150,9 +150,9 @@ static void take(size_t port)
 	conns[i].len = 0;
 }
 
-/* False when the connection is to be closed. */
-static bool answer(struct conn *c, const struct agn_request *r)
+static bool answer(void *arg, const struct agn_request *r)
 {
+	struct conn *c = arg;
 	char out[AGN_HEAD_MAX];
 	struct timespec now;
 	bool keep = r->keep_alive && !r->body;
@@ -164,25 +164,9 @@ static bool answer(struct conn *c, const struct agn_request *r)
 
 static void serve(struct conn *c)
 {
-	static struct agn_request r;
-	ssize_t n = recv(c->fd, c->in + c->len, sizeof(c->in) - c->len, 0);
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	if (n <= 0) {
-		drop(c);
-		return;
-	}
-	c->len += (size_t)n;
 	c->used = relay_now();
-	for (int got; (got = agn_parse(c->in, c->len, &r)) != 0;) {
-		if (got < 0 || !answer(c, &r)) {
-			shutdown(c->fd, SHUT_WR);
-			drop(c);
-			return;
-		}
-		c->len -= r.length;
-		memmove(c->in, c->in + r.length, c->len);
-	}
+	if (!agn_hear(c->fd, c->in, &c->len, answer, c))
+		drop(c);
 }
 
 size_t health_count(void)

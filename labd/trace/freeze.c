@@ -51,17 +51,9 @@ struct marker freeze_marker(const struct rec_probe *p, const struct marker *m)
 /* ---- the queue's messages --------------------------------------------------------------------
  */
 
-static struct nlmsghdr *queue_msg(char *buf, uint16_t type, uint16_t flags)
+static struct nlmsghdr *queue_msg(char *buf, unsigned type, uint16_t flags)
 {
-	struct nlmsghdr *h = mnl_nlmsg_put_header(buf);
-	h->nlmsg_type = (uint16_t)(NFNL_SUBSYS_QUEUE << 8 | type);
-	h->nlmsg_flags = NLM_F_REQUEST | flags;
-	h->nlmsg_seq = 1;
-	struct nfgenmsg *nf = mnl_nlmsg_put_extra_header(h, sizeof(*nf));
-	nf->nfgen_family = AF_UNSPEC;
-	nf->version = NFNETLINK_V0;
-	nf->res_id = htons(FREEZE_QUEUE);
-	return h;
+	return nfstream_msg(buf, NFNL_SUBSYS_QUEUE, type, flags, FREEZE_QUEUE);
 }
 
 static int open_queue(struct mnl_socket **ret, struct err *err)

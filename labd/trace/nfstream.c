@@ -67,31 +67,37 @@ int nfstream_ask(struct mnl_socket *sk, const void *msgs, size_t len, uint32_t l
 	return r;
 }
 
-static struct nlmsghdr *log_msg(char *buf, uint16_t group)
+struct nlmsghdr *nfstream_msg(char *buf, unsigned subsys, unsigned type, uint16_t flags,
+			      uint16_t res_id)
 {
 	struct nlmsghdr *h = mnl_nlmsg_put_header(buf);
-	h->nlmsg_type = NFNL_SUBSYS_ULOG << 8 | NFULNL_MSG_CONFIG;
-	h->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+	h->nlmsg_type = (uint16_t)(subsys << 8 | type);
+	h->nlmsg_flags = NLM_F_REQUEST | flags;
 	h->nlmsg_seq = 1;
 	struct nfgenmsg *nf = mnl_nlmsg_put_extra_header(h, sizeof(*nf));
-	nf->nfgen_family = AF_INET;
+	nf->nfgen_family = subsys == NFNL_SUBSYS_QUEUE ? AF_UNSPEC : AF_INET;
 	nf->version = NFNETLINK_V0;
-	nf->res_id = htons(group);
+	nf->res_id = htons(res_id);
 	return h;
+}
+
+static struct nlmsghdr *log_msg(char *buf)
+{
+	return nfstream_msg(buf, NFNL_SUBSYS_ULOG, NFULNL_MSG_CONFIG, NLM_F_ACK, LOG_GROUP);
 }
 
 static int bind_log(struct nfstream *s)
 {
 	char buf[256] __attribute__((aligned(NLMSG_ALIGNTO)));
 	struct nfulnl_msg_config_cmd cmd = {.command = NFULNL_CFG_CMD_BIND};
-	struct nlmsghdr *h = log_msg(buf, LOG_GROUP);
+	struct nlmsghdr *h = log_msg(buf);
 	mnl_attr_put(h, NFULA_CFG_CMD, sizeof(cmd), &cmd);
 	int r = nfstream_ask(s->sk, h, h->nlmsg_len, 1);
 	if (r < 0)
 		return r;
 	struct nfulnl_msg_config_mode mode = {.copy_range = htonl(LOG_BYTES),
 					      .copy_mode = NFULNL_COPY_PACKET};
-	h = log_msg(buf, LOG_GROUP);
+	h = log_msg(buf);
 	mnl_attr_put(h, NFULA_CFG_MODE, sizeof(mode), &mode);
 	mnl_attr_put_u32(h, NFULA_CFG_QTHRESH, htonl(1)); /* each at once: keeps the order */
 	return nfstream_ask(s->sk, h, h->nlmsg_len, 1);

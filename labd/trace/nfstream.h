@@ -31,6 +31,12 @@ typedef vec_of(struct rec_ct) rec_cts;
 int nfstream_read(struct nfstream *s, struct recording *r, rec_cts *cts);
 void nfstream_close(struct nfstream *s);
 
+/* Begin a message to a subsystem of nfnetlink (NFNL_SUBSYS_ULOG, NFNL_SUBSYS_QUEUE) in buf:
+ * NLM_F_REQUEST and flags, sequence number 1; res_id is the group or queue. Attributes can be put
+ * behind it. */
+struct nlmsghdr *nfstream_msg(char *buf, unsigned subsys, unsigned type, uint16_t flags,
+			      uint16_t res_id);
+
 /* Send one or more messages (the last with NLM_F_ACK) over a socket that listens to nothing yet and
  * wait for the answers. 0 or the first negative errno among them. */
 int nfstream_ask(struct mnl_socket *sk, const void *msgs, size_t len, uint32_t last_seq);

@@ -12,19 +12,12 @@
 #include "lib/base/cleanup.h"
 #include "lib/view/compare.h"
 #include "lib/view/table.h"
+#include "tests/unit/rec_load.h"
 
 static struct compare_col column(struct arena *a, const char *name)
 {
-	struct recording *r = NULL;
-	struct err err = {0};
 	struct compare_col c;
-	json_t *o =
-		json_load_file(arena_printf(a, "tests/golden/recordings/%s.json", name), 0, NULL);
-	assert_non_null(o);
-	assert_int_equal(recording_from_json(a, o, &r, &err), 0);
-	json_decref(o);
-	recording_reduce(r);
-	compare_recording(a, r, &c);
+	compare_recording(a, rec_load(a, name), &c);
 	return c;
 }
 

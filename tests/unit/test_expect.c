@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "lib/recording/expect.h"
+#include "tests/unit/rec_load.h"
 
 static int setup(void **state)
 {
@@ -21,19 +22,6 @@ static int teardown(void **state)
 {
 	arena_free(*state);
 	return 0;
-}
-
-static struct recording *load(struct arena *a, const char *name)
-{
-	json_t *o =
-		json_load_file(arena_printf(a, "tests/golden/recordings/%s.json", name), 0, NULL);
-	struct recording *r = NULL;
-	struct err err = {0};
-	assert_non_null(o);
-	assert_int_equal(recording_from_json(a, o, &r, &err), 0);
-	json_decref(o);
-	recording_reduce(r);
-	return r;
 }
 
 /* Why the last of the lines is not met; NULL when it is. Those before it must be met. */
@@ -63,7 +51,7 @@ static const char *last_why(struct arena *a, const struct recording *r, const ch
 
 static void test_met(void **state)
 {
-	struct recording *r = load(*state, "calico-clusterip-cross");
+	struct recording *r = rec_load(*state, "calico-clusterip-cross");
 	assert_null(LAST("chain KUBE-SVC-UOXPL5GMPXS4446O"));
 	assert_null(LAST("dnat 10.244.140.66:80"));
 	assert_null(LAST("dnat 10.244.140.66"));
@@ -79,7 +67,7 @@ static void test_met(void **state)
 	assert_null(LAST("inner 10.244.196.131>10.244.140.66"));
 	assert_null(LAST("client 10.244.196.131"));
 	assert_null(LAST("mtu node01/tunl0 1480"));
-	r = load(*state, "nodeport-cross");
+	r = rec_load(*state, "nodeport-cross");
 	assert_null(LAST("neigh node01 10.244.2.0 dev flannel.1 lladdr"));
 	assert_null(LAST("outer-port 8472"));
 	assert_null(LAST("client 10.244.1.0"));
@@ -87,7 +75,7 @@ static void test_met(void **state)
 
 static void test_not_met(void **state)
 {
-	struct recording *r = load(*state, "calico-clusterip-cross");
+	struct recording *r = rec_load(*state, "calico-clusterip-cross");
 	assert_why(LAST("chain KUBE-NODEPORTS"), "no rule");
 	assert_why(LAST("dnat 10.244.140.66:8080"), "seen: 10.244.140.66:80");
 	assert_why(LAST("dnat 10.244.140.6"), "seen:"); /* no prefix counts */
@@ -114,7 +102,7 @@ static void test_not_met(void **state)
 
 static void test_order(void **state)
 {
-	struct recording *r = load(*state, "calico-clusterip-cross");
+	struct recording *r = rec_load(*state, "calico-clusterip-cross");
 	assert_why(LAST("device caliae3c1d6879e", "device tunl0"),
 		   "seen before caliae3c1d6879e, not after it");
 	assert_why(LAST("chain KUBE-SEP-FALJWON3ZI76YI6S", "chain KUBE-SVC-UOXPL5GMPXS4446O"),
@@ -123,7 +111,7 @@ static void test_order(void **state)
 
 static void test_delivery_is_implied(void **state)
 {
-	struct recording *r = load(*state, "no-endpoints");
+	struct recording *r = rec_load(*state, "no-endpoints");
 	rec_strs none = {0};
 	expecteds got = {0};
 	assert_false(expect_lines(*state, r, &none, &got));
@@ -134,7 +122,7 @@ static void test_delivery_is_implied(void **state)
 
 static void test_nonsense(void **state)
 {
-	struct recording *r = load(*state, "no-endpoints");
+	struct recording *r = rec_load(*state, "no-endpoints");
 	assert_why(LAST("dnatt 10.0.0.1"), "not understood");
 	assert_why(LAST("dnat"), "not understood");
 	assert_why(LAST("dnat "), "not understood");

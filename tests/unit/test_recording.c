@@ -15,6 +15,7 @@
 #include "lib/recording/emit.h"
 #include "lib/recording/keys.h"
 #include "tests/unit/rec_flannel.h"
+#include "tests/unit/rec_load.h"
 
 static int setup(void **state)
 {
@@ -26,20 +27,6 @@ static int teardown(void **state)
 {
 	arena_free(*state);
 	return 0;
-}
-
-static struct recording *load(struct arena *a, const char *name)
-{
-	json_t *o =
-		json_load_file(arena_printf(a, "tests/golden/recordings/%s.json", name), 0, NULL);
-	assert_non_null(o);
-	struct recording *r = NULL;
-	struct err err = {0};
-	if (recording_from_json(a, o, &r, &err) < 0)
-		fail_msg("%s: %s", name, err.text);
-	json_decref(o);
-	recording_reduce(r);
-	return r;
 }
 
 /* "app-send dev-tx dev-rx ..." of one flight. */
@@ -287,14 +274,14 @@ static void test_medians(void **state)
 
 static void test_real_nft(void **state)
 {
-	struct recording *r = load(*state, "nft-clusterip-cross");
+	struct recording *r = rec_load(*state, "nft-clusterip-cross");
 	assert_string_equal(kinds(r, 0), cross);
 	find(r, 1, REC_UNNAT, "node01");
 }
 
 static void test_real_ipip(void **state)
 {
-	struct recording *r = load(*state, "calico-clusterip-cross");
+	struct recording *r = rec_load(*state, "calico-clusterip-cross");
 	assert_string_equal(
 		kinds(r, 0),
 		"app-send neigh dev-tx dev-rx dnat route hook hook dev-tx encap hook dev-tx "
@@ -323,7 +310,7 @@ static void test_real_ipip(void **state)
 
 static void test_real_same_node(void **state)
 {
-	struct recording *r = load(*state, "clusterip-same");
+	struct recording *r = rec_load(*state, "clusterip-same");
 	assert_string_equal(kinds(r, 0),
 			    "app-send dev-tx dev-rx dnat bridge hook hook dev-tx dev-rx deliver");
 	const struct rec_step *s = find(r, 0, REC_BRIDGE, "node02");
@@ -334,7 +321,7 @@ static void test_real_same_node(void **state)
 
 static void test_real_nodeport(void **state)
 {
-	struct recording *r = load(*state, "nodeport-cross");
+	struct recording *r = rec_load(*state, "nodeport-cross");
 	const struct rec_step *s = find(r, 0, REC_SNAT, "node01");
 	assert_int_equal(s->after.inner.src, A("10.244.1.0"));
 	assert_string_equal(s->note_key, "note.nodeport-snat");
@@ -346,7 +333,7 @@ static void test_real_nodeport(void **state)
 
 static void test_real_node_process(void **state)
 {
-	struct recording *r = load(*state, "node-clusterip");
+	struct recording *r = rec_load(*state, "node-clusterip");
 	const struct rec_step *s = find(r, 0, REC_DNAT, "node01");
 	assert_string_equal(s->hook, "OUTPUT");
 	assert_int_equal(find(r, 0, REC_SNAT, "node01")->after.inner.src, A("10.244.1.0"));
@@ -358,7 +345,7 @@ static void test_real_node_process(void **state)
 
 static void test_real_hairpin(void **state)
 {
-	struct recording *r = load(*state, "hairpin");
+	struct recording *r = rec_load(*state, "hairpin");
 	const struct rec_step *dnat = find(r, 0, REC_DNAT, "node02"),
 			      *snat = find(r, 0, REC_SNAT, "node02"),
 			      *bridge = find(r, 0, REC_BRIDGE, "node02");
@@ -375,7 +362,7 @@ static void test_real_hairpin(void **state)
 
 static void test_real_no_endpoints(void **state)
 {
-	struct recording *r = load(*state, "no-endpoints");
+	struct recording *r = rec_load(*state, "no-endpoints");
 	assert_string_equal(r->verdict.result, "refused");
 	assert_string_equal(r->verdict.cause, "no-endpoints");
 	assert_string_equal(r->ns.v[r->verdict.ns].name, "node01");
@@ -522,7 +509,7 @@ static void test_keys(void **state)
 		"node-clusterip",	 "hairpin",	   "no-endpoints",
 		"calico-clusterip-cross"};
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		check_keys(load(*state, names[i]));
+		check_keys(rec_load(*state, names[i]));
 	for (int until = 2; until <= 12; until++) {
 		struct recording *r = flannel_cut(*state, until);
 		recording_reduce(r);
