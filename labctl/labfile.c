@@ -54,8 +54,10 @@ static int decide(struct labfile *f, const struct cluster_opts *opts, struct err
 		objects_check(f->objects, &faults);
 	if (faults.total == 0 && syntax == 0)
 		f->cluster = cluster_build(f->arena, f->objects, opts, &faults);
-	if (faults.total + syntax == 0)
+	if (faults.total + syntax == 0) {
+		yaml_files_print_notes(f->files, &faults, stderr);
 		return 0;
+	}
 	yaml_files_print(f->files, &faults, stderr);
 	return count_faults(f, faults.total + syntax, err);
 }

@@ -143,7 +143,7 @@ static const struct flag plan_flags[] = {
 	{FLAG_KUBERNETES, 0, "kubernetes", "1.20|1.23|1.32|1.36",
 	 "as that version would do it, whatever the file says"},
 	{FLAG_PROXY_MODE, 0, "proxy-mode", "iptables|ipvs|nftables|userspace",
-	 "kube-proxy's mode, whatever the file says (iptables only, so far)"},
+	 "kube-proxy's mode, whatever the file says"},
 	{FLAG_DOWN, 0, "down", NULL, "the commands that take the lab away"},
 };
 static const char *const plan_examples[] = {

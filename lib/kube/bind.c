@@ -67,6 +67,17 @@ __attribute__((format(printf, 5, 0))) static void record(struct binder *b, enum 
 		  strbuf_str(&text));
 }
 
+void bind_note_key(struct binder *b, const struct at *at, const char *hint, const char *fmt, ...)
+{
+	_strbuf_ struct strbuf text = STRBUF_INIT;
+	va_list ap;
+	va_start(ap, fmt);
+	strbuf_vaddf(&text, fmt, ap);
+	va_end(ap);
+	fault_note(b->faults, b->doc, FAULT_KEY, b->object, at_path(b->arena, at), hint, "%s",
+		   strbuf_str(&text));
+}
+
 bool bind_fault(struct binder *b, const struct at *at, const char *hint, const char *fmt, ...)
 {
 	va_list ap;
@@ -138,10 +149,14 @@ static void unknown_keys(struct binder *b, const struct at *at, json_t *v,
 		size_t i = 0;
 		while (i < shape->n && strcmp(words[i], key) != 0)
 			i++;
-		if (i == shape->n)
-			bind_fault_key(b, AT_KEY(at, key),
-				       did_you_mean(b->arena, key, words, shape->n),
-				       "unknown field `%s`", key);
+		if (i < shape->n)
+			continue;
+		const char *hint = did_you_mean(b->arena, key, words, shape->n);
+		if (b->strict)
+			bind_fault_key(b, AT_KEY(at, key), hint, "unknown field `%s`", key);
+		else
+			bind_note_key(b, AT_KEY(at, key), hint, "unknown field `%s` is ignored",
+				      key);
 	}
 }
 
@@ -150,7 +165,7 @@ bool bind_shape(struct binder *b, const struct at *at, json_t *v, void *dst, con
 	const struct shape *shape = arg;
 	if (!json_is_object(v))
 		return bind_wrong_type(b, at, v, "a mapping");
-	if (b->strict)
+	if (b->strict || b->lenient)
 		unknown_keys(b, at, v, shape);
 	for (size_t i = 0; i < shape->n; i++) {
 		const struct field *f = &shape->fields[i];
@@ -220,4 +235,10 @@ bool bind_present(struct binder *b, const struct at *at, json_t *v, void *dst, c
 		return bind_wrong_type(b, at, v, "a mapping");
 	*(bool *)dst = true;
 	return true;
+}
+
+bool bind_mapping(struct binder *b, const struct at *at, json_t *v, void *dst, const void *arg)
+{
+	(void)dst, (void)arg;
+	return json_is_object(v) || bind_wrong_type(b, at, v, "a mapping");
 }

@@ -33,6 +33,7 @@ struct binder {
 	int doc;
 	const char *object;	/* for messages: "Pod default/web" */
 	bool strict;		/* kind: Lab: an unknown key is a fault */
+	bool lenient;		/* KubeProxyConfiguration: an unknown key is noted */
 	unsigned faults_before; /* of this object: how many there were when it began */
 };
 
@@ -114,6 +115,9 @@ bool bind_fault(struct binder *b, const struct at *at, const char *hint, const c
 	__attribute__((format(printf, 4, 5)));
 bool bind_fault_key(struct binder *b, const struct at *at, const char *hint, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
+/* A note on the key (fault.h). */
+void bind_note_key(struct binder *b, const struct at *at, const char *hint, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
 /* "expected WHAT, found a list". */
 bool bind_wrong_type(struct binder *b, const struct at *at, const json_t *v, const char *what);
 /* No fault has been found in the present object yet: worth comparing its fields. */
@@ -128,6 +132,7 @@ bind_fn bind_shape;   /* arg: struct shape */
 bind_fn bind_list;    /* arg: struct list_of; dst: a vec_of() */
 bind_fn bind_kvs;     /* dst: kvs; values must be strings; arg unused */
 bind_fn bind_present; /* dst: bool, true when the key is there with a mapping or a list */
+bind_fn bind_mapping; /* any mapping; nothing is stored */
 
 /* Scalars: bind_fn's. */
 bind_fn bind_str;	/* dst: const char * */
@@ -140,7 +145,8 @@ bind_fn bind_name;	/* dst: const char *; arg: struct name_arg */
 bind_fn bind_ip;	/* dst: ip4; IPv6 and "" are skipped */
 bind_fn bind_cidr;	/* dst: struct cidr; IPv6 and "" are skipped */
 bind_fn bind_cidr_text; /* dst: const char *, of either family, checked */
-bind_fn bind_seconds;	/* dst: unsigned seconds, from "1h30m0s" */
+bind_fn bind_int32;	/* dst: int32_t; arg: struct range */
+bind_fn bind_duration;	/* dst: long long nanoseconds, from "1h30m0s"; not negative */
 bind_fn bind_ifname;	/* dst: const char *: a network device's name; "" leaves the default */
 
 /* Is a string a valid name? When not, *ret_why tells the rule. */
@@ -185,6 +191,10 @@ void bind_ipam_block(struct binder *b, const struct at *at, json_t *v, const str
 void bind_block_affinity(struct binder *b, const struct at *at, json_t *v, const struct meta *m);
 /* bind_proxy.c: */
 void bind_proxy_config(struct binder *b, const struct at *at, json_t *v, const struct meta *m);
+/* What is wrong with a mode's periods, in the arena, or NULL. min_default: minSyncPeriod is 1s
+ * unless it is given (all but ipvs). */
+const char *proxy_periods_wrong(struct arena *a, const struct proxy_periods *p, bool min_default);
+/* bind_configmap.c: */
 void bind_configmap(struct binder *b, const struct at *at, json_t *v, const struct meta *m);
 /* bind_lab.c: */
 void bind_lab(struct binder *b, const struct at *at, json_t *v, const struct meta *m);

@@ -1,33 +1,32 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Configuration of the components: KubeProxyConfiguration (on its own or inside the kube-proxy
- * ConfigMap) and flannel's net-conf.json (inside kube-flannel-cfg). Values are held against the
- * rules that the components have for them (k8s.io/kube-proxy config validation, flannel's
- * backends).
+ * KubeProxyConfiguration, on its own or inside the kube-proxy ConfigMap: every field that
+ * kube-proxy has, held against its own rules (Kubernetes pkg/proxy/apis/config/validation). Unknown
+ * fields are noted: kube-proxy too only warns of them. What depends on the version is checked in
+ * check_proxy.c.
  */
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/cleanup.h"
 #include "lib/kube/bind.h"
 
-/* Beside the text of a ConfigMap that was parsed in place, the text as it was. */
-#define TEXTS_KEY "labd.dev/text"
+#define DEFAULT_SYNC	 (30 * NS_PER_S)
+#define DEFAULT_MIN_SYNC NS_PER_S
+#define BIT_NOT_GIVEN	 32
 
-/* KubeProxyConfiguration ----------------------------------------------------------------------- */
-
-#define DEFAULT_SYNC_S 30
-#define BIT_NOT_GIVEN  32
-
-struct periods {
-	unsigned sync, min; /* seconds */
-};
 struct proxy_doc {
 	struct proxy_config c;
 	const char *kind, *version;
-	struct periods iptables, ipvs, nftables;
-	unsigned ignored; /* checked, not used */
+	struct proxy_periods ipvs, nftables;
+	long long ipvs_tcp, ipvs_tcpfin, ipvs_udp; /* nanoseconds */
+	/* checked, not used */
+	const char *text;
+	bool flag;
+	int32_t number;
+	long long duration;
 };
 
 static const struct word modes[] = {{"", PROXY_IPTABLES},	    {"iptables", PROXY_IPTABLES},
@@ -41,10 +40,11 @@ static const struct word detects[] = {{"", DETECT_CLUSTER_CIDR},
 				      {"InterfaceNamePrefix", DETECT_PREFIX},
 				      {NULL, 0}};
 static const struct words words_detect = {.list = detects};
+/* Those of Linux 6.1: since 1.27 kube-proxy takes what the kernel takes. */
 static const struct word schedulers[] = {{"", 0},    {"rr", 0},	  {"wrr", 0},	{"lc", 0},
 					 {"wlc", 0}, {"lblc", 0}, {"lblcr", 0}, {"sh", 0},
 					 {"dh", 0},  {"sed", 0},  {"nq", 0},	{"mh", 0},
-					 {"fo", 0},  {"ovf", 0},  {NULL, 0}};
+					 {"fo", 0},  {"ovf", 0},  {"twos", 0},	{NULL, 0}};
 static const struct words words_scheduler = {.list = schedulers};
 
 static bool bind_scheduler(struct binder *b, const struct at *at, json_t *v, void *dst,
@@ -91,13 +91,24 @@ static bool bind_cluster_cidr(struct binder *b, const struct at *at, json_t *v, 
 static bool bind_node_port_addresses(struct binder *b, const struct at *at, json_t *v, void *dst,
 				     const void *arg)
 {
-	const json_t *first = json_array_get(v, 0);
-	static const struct list_of cidrs = {.item = bind_cidr_text, .size = sizeof(const char *)};
+	strs *list = dst;
+	json_t *item;
+	size_t i;
 	(void)arg;
-	if (json_array_size(v) == 1 && json_is_string(first) &&
-	    strcmp(json_string_value(first), "primary") == 0)
-		return bind_list(b, at, v, dst, &list_of_strs);
-	return bind_list(b, at, v, dst, &cidrs);
+	if (!json_is_array(v))
+		return bind_wrong_type(b, at, v, "a list");
+	json_array_foreach (v, i, item) {
+		const char *s = json_string_value(item);
+		bool primary = s && strcmp(s, NODE_PORTS_PRIMARY) == 0;
+		if (primary && json_array_size(v) > 1)
+			return bind_fault(b, AT_INDEX(at, i), NULL,
+					  "`%s` cannot stand beside CIDRs", s);
+		bind_fn *fn = primary ? bind_str : bind_cidr_text;
+		const char *text;
+		if (fn(b, AT_INDEX(at, i), item, &text, NULL))
+			*vec_push(b->arena, list) = text;
+	}
+	return true;
 }
 
 static bool bind_hostname(struct binder *b, const struct at *at, json_t *v, void *dst,
@@ -120,10 +131,126 @@ static bool bind_hostname(struct binder *b, const struct at *at, json_t *v, void
 	return true;
 }
 
+/* Addresses and ports -------------------------------------------------------------------------- */
+
+static bool is_port(const char *s)
+{
+	size_t n = strspn(s, "0123456789");
+	return n > 0 && n <= 5 && !s[n] && atol(s) >= 1 && atol(s) <= 65535;
+}
+
+static bool is_address(const char *s)
+{
+	ip4 ip;
+	return ip4_parse(s, &ip) || (is_ip6(s) && !strchr(s, '/'));
+}
+
+/* An address with a port, or without one: then kube-proxy adds its own. */
+static bool bind_listen(struct binder *b, const struct at *at, json_t *v, void *dst,
+			const void *arg)
+{
+	const unsigned *usual = arg;
+	const char *s;
+	(void)dst;
+	if (!bind_str(b, at, v, &s, NULL) || !*s || is_address(s))
+		return false;
+	const char *colon = strrchr(s, ':');
+	char *host = arena_strndup(b->arena, s, colon ? (size_t)(colon - s) : 0);
+	size_t len = strlen(host);
+	if (len > 1 && host[0] == '[' && host[len - 1] == ']') {
+		host[len - 1] = '\0';
+		host++;
+	} else if (strchr(host, ':')) {
+		colon = NULL;
+	}
+	if (!colon || !is_address(host))
+		return bind_fault(b, at, NULL,
+				  "`%s` is not an IP address and a port such as "
+				  "0.0.0.0:%u",
+				  s, *usual);
+	if (!is_port(colon + 1))
+		return bind_fault(b, at, NULL, "`%s` is not a port", colon + 1);
+	if (atol(colon + 1) != *usual)
+		bind_note_key(b, at, NULL, "the kube-proxy of a lab answers on port %u", *usual);
+	return false;
+}
+
+static bool bind_bind_address(struct binder *b, const struct at *at, json_t *v, void *dst,
+			      const void *arg)
+{
+	const char *s;
+	(void)arg;
+	if (!bind_str(b, at, v, &s, NULL) || !*s || (is_ip6(s) && !strchr(s, '/')))
+		return false;
+	return ip4_parse(s, dst) || bind_fault(b, at, NULL, "`%s` is not an IP address", s);
+}
+
+/* "300-2000", "300+100", one port, or nothing. */
+static bool bind_port_range(struct binder *b, const struct at *at, json_t *v, void *dst,
+			    const void *arg)
+{
+	const char *s;
+	char *end;
+	(void)dst, (void)arg;
+	if (!bind_str(b, at, v, &s, NULL) || !s[strspn(s, " \t")])
+		return false;
+	long first = strtol(s, &end, 10), last = first;
+	char sign = *end;
+	if (end != s && (sign == '-' || sign == '+')) {
+		const char *second = end + 1;
+		last = strtol(second, &end, 10) + (sign == '+' ? first : 0);
+		end = end == second ? (char *)s : end;
+	}
+	if (end == s || end[strspn(end, " \t")] || first < 0 || first > 65535 || last > 65535)
+		return bind_fault(b, at, NULL, "`%s` is not a range of ports such as 300-2000", s);
+	return last >= first || bind_fault(b, at, NULL, "the range `%s` ends before it begins", s);
+}
+
+/* Other parts ---------------------------------------------------------------------------------- */
+
+static bool bind_feature_gates(struct binder *b, const struct at *at, json_t *v, void *dst,
+			       const void *arg)
+{
+	const char *key;
+	json_t *value;
+	bool on;
+	(void)dst, (void)arg;
+	if (!json_is_object(v))
+		return bind_wrong_type(b, at, v, "a mapping");
+	json_object_foreach (v, key, value)
+		bind_bool(b, AT_KEY(at, key), value, &on, NULL);
+	return true;
+}
+
+static bool bind_qps(struct binder *b, const struct at *at, json_t *v, void *dst, const void *arg)
+{
+	(void)dst, (void)arg;
+	return json_is_number(v) || bind_wrong_type(b, at, v, "a number");
+}
+
+static const unsigned healthz_port = 10256, metrics_port = 10249;
 static const struct range range_mark_bit = {0, 31};
+static const struct range range_oom = {-1000, 1000};
+static const struct range range_from_0 = {0, INT32_MAX};
 static const struct list_of list_of_cidr_texts = {.item = bind_cidr_text,
 						  .size = sizeof(const char *)};
 
+static const struct field client_fields[] = {
+	FIELD("kubeconfig", struct proxy_doc, text, bind_str, NULL),
+	FIELD("acceptContentTypes", struct proxy_doc, text, bind_str, NULL),
+	FIELD("contentType", struct proxy_doc, text, bind_str, NULL),
+	{.key = "qps", .fn = bind_qps},
+	FIELD("burst", struct proxy_doc, number, bind_int32, &range_from_0),
+};
+static const struct shape client_shape = SHAPE(client_fields);
+static const struct field winkernel_fields[] = {
+	FIELD("networkName", struct proxy_doc, text, bind_str, NULL),
+	FIELD("sourceVip", struct proxy_doc, text, bind_str, NULL),
+	FIELD("enableDSR", struct proxy_doc, flag, bind_bool, NULL),
+	FIELD("rootHnsEndpointName", struct proxy_doc, text, bind_str, NULL),
+	FIELD("forwardHealthCheckVip", struct proxy_doc, flag, bind_bool, NULL),
+};
+static const struct shape winkernel_shape = SHAPE(winkernel_fields);
 static const struct field detect_local_fields[] = {
 	FIELD("bridgeInterface", struct proxy_doc, c.bridge_interface, bind_ifname, NULL),
 	FIELD("interfaceNamePrefix", struct proxy_doc, c.interface_prefix, bind_ifname, NULL),
@@ -133,51 +260,73 @@ static const struct field iptables_fields[] = {
 	FIELD("masqueradeAll", struct proxy_doc, c.masquerade_all, bind_bool, NULL),
 	FIELD("masqueradeBit", struct proxy_doc, c.masquerade_bit, bind_uint, &range_mark_bit),
 	FIELD("localhostNodePorts", struct proxy_doc, c.localhost_node_ports, bind_bool, NULL),
-	FIELD("syncPeriod", struct proxy_doc, iptables.sync, bind_seconds, NULL),
-	FIELD("minSyncPeriod", struct proxy_doc, iptables.min, bind_seconds, NULL),
+	FIELD("syncPeriod", struct proxy_doc, c.iptables_periods.sync, bind_duration, NULL),
+	FIELD("minSyncPeriod", struct proxy_doc, c.iptables_periods.min, bind_duration, NULL),
 };
 static const struct shape iptables_shape = SHAPE(iptables_fields);
 static const struct field nftables_fields[] = {
 	FIELD("masqueradeAll", struct proxy_doc, c.nft_masquerade_all, bind_bool, NULL),
 	FIELD("masqueradeBit", struct proxy_doc, c.nft_masquerade_bit, bind_uint, &range_mark_bit),
-	FIELD("syncPeriod", struct proxy_doc, nftables.sync, bind_seconds, NULL),
-	FIELD("minSyncPeriod", struct proxy_doc, nftables.min, bind_seconds, NULL),
+	FIELD("syncPeriod", struct proxy_doc, nftables.sync, bind_duration, NULL),
+	FIELD("minSyncPeriod", struct proxy_doc, nftables.min, bind_duration, NULL),
 };
 static const struct shape nftables_shape = SHAPE(nftables_fields);
 static const struct field ipvs_fields[] = {
 	FIELD("scheduler", struct proxy_doc, c.scheduler, bind_scheduler, &words_scheduler),
 	FIELD("strictARP", struct proxy_doc, c.strict_arp, bind_bool, NULL),
 	FIELD("excludeCIDRs", struct proxy_doc, c.exclude_cidrs, bind_list, &list_of_cidr_texts),
-	FIELD("tcpTimeout", struct proxy_doc, c.ipvs_tcp_timeout, bind_seconds, NULL),
-	FIELD("tcpFinTimeout", struct proxy_doc, c.ipvs_tcpfin_timeout, bind_seconds, NULL),
-	FIELD("udpTimeout", struct proxy_doc, c.ipvs_udp_timeout, bind_seconds, NULL),
-	FIELD("syncPeriod", struct proxy_doc, ipvs.sync, bind_seconds, NULL),
-	FIELD("minSyncPeriod", struct proxy_doc, ipvs.min, bind_seconds, NULL),
+	FIELD("tcpTimeout", struct proxy_doc, ipvs_tcp, bind_duration, NULL),
+	FIELD("tcpFinTimeout", struct proxy_doc, ipvs_tcpfin, bind_duration, NULL),
+	FIELD("udpTimeout", struct proxy_doc, ipvs_udp, bind_duration, NULL),
+	FIELD("syncPeriod", struct proxy_doc, ipvs.sync, bind_duration, NULL),
+	FIELD("minSyncPeriod", struct proxy_doc, ipvs.min, bind_duration, NULL),
 };
 static const struct shape ipvs_shape = SHAPE(ipvs_fields);
 static const struct field conntrack_fields[] = {
+	FIELD("maxPerCore", struct proxy_doc, number, bind_int32, &range_from_0),
+	FIELD("min", struct proxy_doc, number, bind_int32, &range_from_0),
 	FIELD("tcpBeLiberal", struct proxy_doc, c.tcp_be_liberal, bind_bool, NULL),
-	FIELD("tcpEstablishedTimeout", struct proxy_doc, ignored, bind_seconds, NULL),
-	FIELD("tcpCloseWaitTimeout", struct proxy_doc, ignored, bind_seconds, NULL),
+	FIELD("tcpEstablishedTimeout", struct proxy_doc, c.ct.tcp_established, bind_duration, NULL),
+	FIELD("tcpCloseWaitTimeout", struct proxy_doc, c.ct.tcp_close_wait, bind_duration, NULL),
+	FIELD("udpTimeout", struct proxy_doc, c.ct.udp, bind_duration, NULL),
+	FIELD("udpStreamTimeout", struct proxy_doc, c.ct.udp_stream, bind_duration, NULL),
 };
 static const struct shape conntrack_shape = SHAPE(conntrack_fields);
 
 static const struct field proxy_fields[] = {
 	FIELD("kind", struct proxy_doc, kind, bind_str, NULL),
 	FIELD("apiVersion", struct proxy_doc, version, bind_str, NULL),
-	FIELD("mode", struct proxy_doc, c.mode, bind_word, &words_mode),
+	{.key = "metadata", .fn = bind_mapping},
+	{.key = "featureGates", .fn = bind_feature_gates},
+	NESTED("clientConnection", &client_shape),
+	{.key = "logging", .fn = bind_mapping},
 	FIELD("hostnameOverride", struct proxy_doc, c.hostname_override, bind_hostname, NULL),
-	{.key = "clusterCIDR", .fn = bind_cluster_cidr},
+	FIELD("bindAddress", struct proxy_doc, c.bind_address, bind_bind_address, NULL),
+	{.key = "healthzBindAddress", .fn = bind_listen, .arg = &healthz_port},
+	{.key = "metricsBindAddress", .fn = bind_listen, .arg = &metrics_port},
+	FIELD("bindAddressHardFail", struct proxy_doc, flag, bind_bool, NULL),
+	FIELD("enableProfiling", struct proxy_doc, flag, bind_bool, NULL),
+	FIELD("showHiddenMetricsForVersion", struct proxy_doc, c.hidden_metrics, bind_str_opt,
+	      NULL),
+	FIELD("mode", struct proxy_doc, c.mode, bind_word, &words_mode),
+	NESTED("iptables", &iptables_shape),
+	NESTED("ipvs", &ipvs_shape),
+	NESTED("nftables", &nftables_shape),
+	NESTED("winkernel", &winkernel_shape),
 	FIELD("detectLocalMode", struct proxy_doc, c.detect, bind_word, &words_detect),
 	NESTED("detectLocal", &detect_local_shape),
-	NESTED("iptables", &iptables_shape),
-	NESTED("nftables", &nftables_shape),
-	NESTED("ipvs", &ipvs_shape),
-	NESTED("conntrack", &conntrack_shape),
+	{.key = "clusterCIDR", .fn = bind_cluster_cidr},
 	FIELD("nodePortAddresses", struct proxy_doc, c.node_port_addresses,
 	      bind_node_port_addresses, NULL),
+	FIELD("oomScoreAdj", struct proxy_doc, number, bind_int32, &range_oom),
+	NESTED("conntrack", &conntrack_shape),
+	FIELD("configSyncPeriod", struct proxy_doc, duration, bind_duration, NULL),
+	{.key = "portRange", .fn = bind_port_range},
+	FIELD("udpIdleTimeout", struct proxy_doc, duration, bind_duration, NULL),
 };
 static const struct shape proxy_shape = SHAPE(proxy_fields);
+
+/* The whole ------------------------------------------------------------------------------------ */
 
 static void check_detect(struct binder *b, const struct at *at, const struct proxy_config *c)
 {
@@ -193,17 +342,25 @@ static void check_detect(struct binder *b, const struct at *at, const struct pro
 			   "detectLocal.interfaceNamePrefix");
 }
 
-/* kube-proxy does not start otherwise. 0 stands for the default. */
-static void check_periods(struct binder *b, const struct at *at, json_t *v, const char *mode,
-			  const struct periods *p)
+const char *proxy_periods_wrong(struct arena *a, const struct proxy_periods *p, bool min_default)
 {
-	const struct at *in = AT_KEY(at, mode);
-	unsigned sync = p->sync ? p->sync : DEFAULT_SYNC_S;
-	const char *key = json_object_get(json_object_get(v, mode), "syncPeriod") ? "syncPeriod"
-										  : "minSyncPeriod";
-	if (p->min > sync)
-		bind_fault(b, AT_KEY(in, key), NULL,
-			   "syncPeriod %us is less than minSyncPeriod %us", sync, p->min);
+	long long sync = p->sync ? p->sync : DEFAULT_SYNC;
+	long long min = p->min ? p->min : min_default ? DEFAULT_MIN_SYNC : 0;
+	if (min <= sync)
+		return NULL;
+	return arena_printf(a, "syncPeriod %gs is less than minSyncPeriod %gs%s",
+			    (double)sync / NS_PER_S, (double)min / NS_PER_S,
+			    p->min ? "" : ", its default");
+}
+
+/* The periods of the own mode: kube-proxy does not start otherwise. */
+static void check_periods(struct binder *b, const struct at *at, json_t *v, const char *mode,
+			  const struct proxy_periods *p)
+{
+	const char *wrong = proxy_periods_wrong(b->arena, p, strcmp(mode, "ipvs") != 0);
+	const char *key = p->sync ? "syncPeriod" : "minSyncPeriod";
+	if (wrong && json_object_get(json_object_get(v, mode), key))
+		bind_fault(b, AT_KEY(AT_KEY(at, mode), key), NULL, "%s", wrong);
 }
 
 /* The nftables mode has settings of its own. When a file is meant for another mode and shown in
@@ -226,169 +383,33 @@ void bind_proxy_config(struct binder *b, const struct at *at, json_t *v, const s
 				    .masquerade_bit = 14,
 				    .localhost_node_ports = true,
 				    .scheduler = "",
+				    .ct = {.tcp_established = 86400 * NS_PER_S,
+					   .tcp_close_wait = 3600 * NS_PER_S},
 				    .nft_masquerade_bit = BIT_NOT_GIVEN}};
 	if (b->o->proxy.present) {
 		bind_fault(b, at, NULL, "a second KubeProxyConfiguration");
 		fault_first(b->faults, b->o->proxy.meta.doc, b->o->proxy.meta.path);
 		return;
 	}
-	if (!bind_shape(b, at, v, &d, &proxy_shape))
+	b->lenient = true;
+	bool bound = bind_shape(b, at, v, &d, &proxy_shape);
+	b->lenient = false;
+	if (!bound)
 		return;
 	if (d.kind && strcmp(d.kind, "KubeProxyConfiguration") != 0)
 		bind_fault(b, AT_KEY(at, "kind"), NULL,
 			   "expected `KubeProxyConfiguration`, found `%s`", d.kind);
 	check_detect(b, at, &d.c);
-	check_periods(b, at, v, "iptables", &d.iptables);
 	if (d.c.mode == PROXY_IPVS)
 		check_periods(b, at, v, "ipvs", &d.ipvs);
-	if (d.c.mode == PROXY_NFTABLES)
+	else if (d.c.mode == PROXY_NFTABLES)
 		check_periods(b, at, v, "nftables", &d.nftables);
+	else
+		check_periods(b, at, v, "iptables", &d.c.iptables_periods);
+	d.c.ipvs_tcp_timeout = (unsigned)(d.ipvs_tcp / NS_PER_S);
+	d.c.ipvs_tcpfin_timeout = (unsigned)(d.ipvs_tcpfin / NS_PER_S);
+	d.c.ipvs_udp_timeout = (unsigned)(d.ipvs_udp / NS_PER_S);
 	const char *mode = json_string_value(json_object_get(v, "mode"));
 	settle_nftables(&d.c, mode && *mode && d.c.mode != PROXY_NFTABLES);
 	b->o->proxy = d.c;
-}
-
-/* ConfigMaps ----------------------------------------------------------------------------------- */
-
-/* data["config.conf"] of the kube-proxy ConfigMap. The text is replaced by what it means, so that
- * whoever gets the documents next needs no YAML parser. */
-static void bind_config_conf(struct binder *b, const struct at *at, json_t *object,
-			     const struct meta *m)
-{
-	char why[256] = "";
-	json_t *data = json_object_get(object, "data");
-	json_t *text = json_object_get(data, "config.conf");
-	if (json_is_string(text)) {
-		json_t *parsed = b->yaml ? b->yaml(json_string_value(text), why) : NULL;
-		json_t *texts = json_object_get(object, TEXTS_KEY);
-		if (!parsed) {
-			bind_fault(b, at, NULL, "%s",
-				   b->yaml ? why : "the client sent the text unread");
-			return;
-		}
-		if (!json_is_object(texts)) {
-			texts = json_object();
-			json_object_set_new(object, TEXTS_KEY, texts);
-		}
-		json_object_set(texts, "config.conf", text);
-		json_object_set_new(data, "config.conf", parsed);
-	}
-	text = json_object_get(data, "config.conf");
-	if (!json_is_object(text))
-		bind_wrong_type(b, at, text, "a mapping");
-	else
-		bind_proxy_config(b, at, text, m);
-}
-
-struct backend {
-	const char *type;
-	unsigned vni, port;
-	bool direct_routing;
-};
-struct flannel_doc {
-	struct flannel_config c;
-	struct backend backend;
-	bool has_network;
-};
-
-static bool bind_network(struct binder *b, const struct at *at, json_t *v, void *dst,
-			 const void *arg)
-{
-	struct flannel_doc *d = dst;
-	if (!bind_cidr(b, at, v, &d->c.network, arg))
-		return false;
-	d->c.network = cidr_net(d->c.network);
-	d->has_network = true;
-	return true;
-}
-
-/* The backend's name, of which flannel ignores the case. */
-static bool bind_backend_type(struct binder *b, const struct at *at, json_t *v, void *dst,
-			      const void *arg)
-{
-	static const struct {
-		const char *name;
-		enum flannel_backend backend;
-	} backends[] = {
-		{"vxlan", FLANNEL_VXLAN}, {"host-gw", FLANNEL_HOST_GW}, {"ipip", FLANNEL_IPIP}};
-	struct flannel_doc *d = dst;
-	const char *s = json_string_value(v);
-	(void)arg;
-	if (!s)
-		return bind_wrong_type(b, at, v, "a string");
-	d->backend.type = arena_strdup(b->arena, s);
-	for (size_t i = 0; i < ARRAY_SIZE(backends); i++)
-		if (strcasecmp(backends[i].name, s) == 0) {
-			d->c.backend = backends[i].backend;
-			return true;
-		}
-	return bind_fault(b, at, NULL, "`%s` is not one of vxlan, host-gw, ipip", s);
-}
-
-static const struct range range_vni = {0, 16777215};
-static const struct field backend_fields[] = {
-	{.key = "Type", .fn = bind_backend_type, .required = true},
-	FIELD("VNI", struct flannel_doc, backend.vni, bind_uint, &range_vni),
-	FIELD("Port", struct flannel_doc, backend.port, bind_uint, &range_port_0),
-	FIELD("DirectRouting", struct flannel_doc, backend.direct_routing, bind_bool, NULL),
-};
-static const struct shape backend_shape = SHAPE(backend_fields);
-static const struct field flannel_fields[] = {
-	{.key = "Network", .fn = bind_network, .required = true},
-	{.key = "Backend", .fn = bind_shape, .arg = &backend_shape, .required = true},
-};
-static const struct shape flannel_shape = SHAPE(flannel_fields);
-
-static void bind_net_conf(struct binder *b, const struct at *at, json_t *text, const struct meta *m)
-{
-	struct flannel_doc d = {.c = {.present = true, .meta = *m}, .backend.vni = 1};
-	json_error_t why;
-	if (b->o->flannel.present) {
-		bind_fault(b, at, NULL, "a second configuration of flannel");
-		fault_first(b->faults, b->o->flannel.meta.doc, b->o->flannel.meta.path);
-		return;
-	}
-	json_t *conf = json_is_string(text)
-			       ? json_loads(json_string_value(text), JSON_REJECT_DUPLICATES, &why)
-			       : json_incref(text);
-	if (!conf) {
-		bind_fault(b, at, NULL, "not JSON: line %d: %s", why.line, why.text);
-		return;
-	}
-	bind_shape(b, at, conf, &d, &flannel_shape);
-	json_decref(conf);
-	d.c.vni = d.backend.vni;
-	d.c.port = d.backend.port;
-	d.c.direct_routing = d.backend.direct_routing;
-	if (d.has_network)
-		b->o->flannel = d.c;
-}
-
-void bind_configmap(struct binder *b, const struct at *at, json_t *v, const struct meta *m)
-{
-	json_t *data = json_object_get(v, "data");
-	const struct at *at_data = AT_KEY(at, "data");
-	*vec_push(b->arena, &b->o->configmaps) = *m;
-	if (!data || json_is_null(data))
-		return;
-	if (!json_is_object(data)) {
-		bind_wrong_type(b, at_data, data, "a mapping");
-		return;
-	}
-	bool proxy = strcmp(m->name, "kube-proxy") == 0 && json_object_get(data, "config.conf");
-	bool flannel =
-		strcmp(m->name, "kube-flannel-cfg") == 0 && json_object_get(data, "net-conf.json");
-	const char *key;
-	json_t *value;
-	json_object_foreach (data, key, value) {
-		bool read = (proxy && strcmp(key, "config.conf") == 0) ||
-			    (flannel && strcmp(key, "net-conf.json") == 0);
-		if (!read && !json_is_string(value))
-			bind_wrong_type(b, AT_KEY(at_data, key), value, "a string");
-	}
-	if (proxy)
-		bind_config_conf(b, AT_KEY(at_data, "config.conf"), v, m);
-	if (flannel)
-		bind_net_conf(b, AT_KEY(at_data, "net-conf.json"),
-			      json_object_get(data, "net-conf.json"), m);
 }

@@ -122,6 +122,15 @@ static const char *word_list(struct binder *b, const struct words *words)
 	return arena_strdup(b->arena, strbuf_str(&list));
 }
 
+bool bind_int32(struct binder *b, const struct at *at, json_t *v, void *dst, const void *arg)
+{
+	long long n;
+	if (!number_in(b, at, v, arg, &n))
+		return false;
+	*(int32_t *)dst = (int32_t)n;
+	return true;
+}
+
 bool bind_word(struct binder *b, const struct at *at, json_t *v, void *dst, const void *arg)
 {
 	const struct words *words = arg;
@@ -295,16 +304,19 @@ static bool parse_duration(const char *s, double *ret)
 	return true;
 }
 
-bool bind_seconds(struct binder *b, const struct at *at, json_t *v, void *dst, const void *arg)
+bool bind_duration(struct binder *b, const struct at *at, json_t *v, void *dst, const void *arg)
 {
 	double seconds;
 	const char *s = text_of(b, at, v);
 	(void)arg;
 	if (!s)
 		return false;
-	if (!parse_duration(s, &seconds) || seconds > 2147483647.0)
+	const char *rest = s + (*s == '-' || *s == '+');
+	if (!parse_duration(rest, &seconds) || seconds > 9e9)
 		return bind_fault(b, at, NULL, "`%s` is not a duration such as 30s or 1h0m0s", s);
-	*(unsigned *)dst = (unsigned)seconds;
+	if (*s == '-' && seconds > 0)
+		return bind_fault(b, at, NULL, "`%s` is less than 0", s);
+	*(long long *)dst = (long long)(seconds * 1e9 + 0.5);
 	return true;
 }
 

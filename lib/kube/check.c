@@ -2,7 +2,7 @@
 /*
  * objects_check(): the lab as a whole. This file has the frame: faults, things that may be there
  * only once, names and limits. What is checked of networks, services and the lab's own parts stands
- * in check_net.c, check_service.c and check_lab.c.
+ * in check_net.c, check_service.c, check_proxy.c and check_lab.c.
  */
 #include "lib/kube/check.h"
 
@@ -222,5 +222,5 @@ void objects_check(const struct objects *o, struct faults *faults)
 	check_flows(&k);
 	check_routing(&k);
 	check_containers(&k);
-	check_proxy_mode(&k);
+	check_proxy(&k);
 }

@@ -84,6 +84,6 @@ void check_flows(struct checker *k);
 void check_routing(struct checker *k);
 void check_containers(struct checker *k);
 void check_annotations(struct checker *k);
-void check_proxy_mode(struct checker *k);
+void check_proxy(struct checker *k);
 
 #endif

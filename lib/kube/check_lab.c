@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * What belongs to the lab rather than to Kubernetes: flows, images, our annotations, and whether
- * the kube-proxy of the lab's version has the mode that is asked for.
- */
+/* What belongs to the lab rather than to Kubernetes: flows, images and our annotations. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -215,24 +212,4 @@ void check_annotations(struct checker *k)
 		check_ours(k, &n->meta, node_annotations, ARRAY_SIZE(node_annotations));
 	vec_foreach (struct pod, p, &k->o->pods)
 		check_ours(k, &p->meta, pod_annotations, ARRAY_SIZE(pod_annotations));
-}
-
-/* kube-proxy ----------------------------------------------------------------------------------- */
-
-void check_proxy_mode(struct checker *k)
-{
-	const struct proxy_config *p = &k->o->proxy;
-	enum kube_version v = k->o->lab.kubernetes;
-	if (!p->present)
-		return;
-	bool inside = json_object_get(p->meta.raw, "data") != NULL;
-	const char *path = inside ? "data[\"config.conf\"].mode" : "mode";
-	if (p->mode == PROXY_USERSPACE && v > KUBE_1_23)
-		check_fault(k, &p->meta, path, "the lab's `kubernetes` can be 1.20 or 1.23",
-			    "kube-proxy %s has no userspace mode, which went in 1.26",
-			    kube_version_str(v));
-	if (p->mode == PROXY_NFTABLES && v < KUBE_1_32)
-		check_fault(k, &p->meta, path, "the lab's `kubernetes` can be 1.32 or 1.36",
-			    "kube-proxy %s has no nftables mode, which came in 1.29",
-			    kube_version_str(v));
 }

@@ -9,6 +9,20 @@
 
 #define WORD_MAX 64 /* longer words are nobody's typing mistake */
 
+/* Texts are copied; those that are NULL are "". */
+static struct fault make(struct arena *a, int doc, enum fault_at at, const char *object,
+			 const char *path, const char *hint, const char *text)
+{
+	return (struct fault){
+		.doc = doc,
+		.at = at,
+		.path = arena_strdup(a, path ? path : ""),
+		.object = arena_strdup(a, object ? object : ""),
+		.text = text,
+		.hint = arena_strdup(a, hint ? hint : ""),
+	};
+}
+
 void fault_add(struct faults *f, int doc, enum fault_at at, const char *object, const char *path,
 	       const char *hint, const char *fmt, ...)
 {
@@ -17,16 +31,21 @@ void fault_add(struct faults *f, int doc, enum fault_at at, const char *object, 
 		return;
 	va_list ap;
 	va_start(ap, fmt);
-	char *text = arena_vprintf(f->arena, fmt, ap);
+	const char *text = arena_vprintf(f->arena, fmt, ap);
 	va_end(ap);
-	*vec_push(f->arena, &f->list) = (struct fault){
-		.doc = doc,
-		.at = at,
-		.path = arena_strdup(f->arena, path ? path : ""),
-		.object = arena_strdup(f->arena, object ? object : ""),
-		.text = text,
-		.hint = arena_strdup(f->arena, hint ? hint : ""),
-	};
+	*vec_push(f->arena, &f->list) = make(f->arena, doc, at, object, path, hint, text);
+}
+
+void fault_note(struct faults *f, int doc, enum fault_at at, const char *object, const char *path,
+		const char *hint, const char *fmt, ...)
+{
+	if (f->notes.n >= MAX_FAULTS)
+		return;
+	va_list ap;
+	va_start(ap, fmt);
+	const char *text = arena_vprintf(f->arena, fmt, ap);
+	va_end(ap);
+	*vec_push(f->arena, &f->notes) = make(f->arena, doc, at, object, path, hint, text);
 }
 
 void fault_first(struct faults *f, int doc, const char *path)

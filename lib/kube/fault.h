@@ -2,7 +2,8 @@
 /*
  * fault: what is wrong with a lab's objects. All faults of a lab are found in one pass and kept in
  * a list; each names the document and the path inside it, from which the client finds the place in
- * the YAML file. Nothing here knows files.
+ * the YAML file. Nothing here knows files. Beside them stand notes, about what is allowed and may
+ * not be what was meant.
  *
  * A path is written as in jq without the leading dot: `spec.ports[0].nodePort`; keys that hold a
  * dot or a slash are quoted: `metadata.labels["app.kubernetes.io/name"]`. "" is the document
@@ -37,11 +38,16 @@ struct faults {
 	struct arena *arena;
 	vec_of(struct fault) list; /* at most MAX_FAULTS; `total` counts on */
 	unsigned total;
+	vec_of(struct fault) notes; /* the first MAX_FAULTS */
 };
 
 /* Record a fault. path, object, hint may be NULL (""). Strings are copied. */
 void fault_add(struct faults *f, int doc, enum fault_at at, const char *object, const char *path,
 	       const char *hint, const char *fmt, ...) __attribute__((format(printf, 7, 8)));
+
+/* Record a note: nothing fails for it. Otherwise as fault_add(). */
+void fault_note(struct faults *f, int doc, enum fault_at at, const char *object, const char *path,
+		const char *hint, const char *fmt, ...) __attribute__((format(printf, 7, 8)));
 
 /* The fault just added is about a second of something: path in document doc is the first. */
 void fault_first(struct faults *f, int doc, const char *path);

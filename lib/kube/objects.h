@@ -224,11 +224,28 @@ struct namespace_obj {
 enum proxy_mode { PROXY_IPTABLES, PROXY_IPVS, PROXY_NFTABLES, PROXY_USERSPACE };
 enum detect_mode { DETECT_CLUSTER_CIDR, DETECT_NODE_CIDR, DETECT_BRIDGE, DETECT_PREFIX };
 
+#define NS_PER_S	   1000000000LL
+#define NODE_PORTS_PRIMARY "primary" /* the word in nodePortAddresses */
+
+/* How often kube-proxy writes its rules: nanoseconds; 0: the default. Checked only: a lab's
+ * kube-proxy does all at once. */
+struct proxy_periods {
+	long long sync, min;
+};
+
+/* What connection tracking is told: nanoseconds; 0: stays as it is. */
+struct proxy_conntrack {
+	long long tcp_established, tcp_close_wait;
+	long long udp, udp_stream; /* 1.29 */
+};
+
 struct proxy_config {
 	bool present;
 	struct meta meta;
 	enum proxy_mode mode;
 	const char *hostname_override; /* or NULL */
+	ip4 bind_address;	       /* what kube-proxy takes for its node's address; 0: that */
+	const char *hidden_metrics;    /* showHiddenMetricsForVersion, or NULL */
 	bool has_cluster_cidr;
 	struct cidr cluster_cidr;
 	enum detect_mode detect;
@@ -237,7 +254,9 @@ struct proxy_config {
 	unsigned masquerade_bit;   /* 14 */
 	bool localhost_node_ports; /* true */
 	strs node_port_addresses;  /* CIDRs as written, or "primary" */
+	struct proxy_periods iptables_periods;
 	bool tcp_be_liberal;
+	struct proxy_conntrack ct;
 	/* ipvs */
 	const char *scheduler; /* "" is rr */
 	bool strict_arp;

@@ -47,6 +47,8 @@ static void decide_proxy(struct builder *b, const struct cluster_opts *opts)
 	c->proxy = b->o->proxy;
 	if (!c->proxy.present) {
 		c->proxy.masquerade_bit = 14;
+		c->proxy.ct = (struct proxy_conntrack){.tcp_established = 86400 * NS_PER_S,
+						       .tcp_close_wait = 3600 * NS_PER_S};
 		c->proxy.localhost_node_ports = true;
 		c->proxy.has_cluster_cidr = true;
 		c->proxy.cluster_cidr = default_pod_cidr;

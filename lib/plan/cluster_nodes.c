@@ -94,7 +94,7 @@ static void add_node(struct builder *b, const struct node *n)
 		.no_random_fully = annotation_is(n, "case/random-fully", "false"),
 		.tcp_be_liberal = annotation_is(n, "case/tcp-be-liberal", "true") ||
 				  annotation_is(n, "case/tcp-be-liberal", "1") ||
-				  c->proxy.tcp_be_liberal,
+				  (c->proxy.tcp_be_liberal && c->kubernetes >= KUBE_1_32),
 		.control_plane = is_control_plane(n),
 	};
 	if (n->has_pod_cidr)

@@ -277,12 +277,26 @@ static void docker_bridge(struct dbuild *b, int ns)
 	add_addr(b, ns, (struct daddr){.dev = "docker0", .addr = addr, .brd = cidr_last(addr)});
 }
 
+/* 0 leaves a timeout as it is; less than a second is 0 then. */
+static void ct_timeout(struct dbuild *b, int ns, const char *key, long long ns_time)
+{
+	if (ns_time > 0)
+		add_sysctl(b, ns, key, arena_printf(b->a, "%lld", ns_time / NS_PER_S), false, true);
+}
+
+/* kube-proxy's settings of connection tracking (dataplane A.8). */
 static void proxy_part(struct dbuild *b, int ns, const struct cnode *n)
 {
-	/* dataplane A.8 */
-	add_sysctl(b, ns, "net.netfilter.nf_conntrack_tcp_timeout_established", "86400", false,
-		   true);
-	add_sysctl(b, ns, "net.netfilter.nf_conntrack_tcp_timeout_close_wait", "3600", false, true);
+	const struct proxy_conntrack *ct = &b->c->proxy.ct;
+	bool since_1_29 = b->c->kubernetes >= KUBE_1_32;
+
+	ct_timeout(b, ns, "net.netfilter.nf_conntrack_tcp_timeout_established",
+		   ct->tcp_established);
+	ct_timeout(b, ns, "net.netfilter.nf_conntrack_tcp_timeout_close_wait", ct->tcp_close_wait);
+	if (since_1_29) {
+		ct_timeout(b, ns, "net.netfilter.nf_conntrack_udp_timeout", ct->udp);
+		ct_timeout(b, ns, "net.netfilter.nf_conntrack_udp_timeout_stream", ct->udp_stream);
+	}
 	if (n->tcp_be_liberal)
 		add_sysctl(b, ns, "net.netfilter.nf_conntrack_tcp_be_liberal", "1", false, true);
 	proxy_node(b, n);

@@ -471,8 +471,8 @@ static void tell_node_ports(struct nft *x)
 	const struct proxy_plan *p = x->plan;
 	bool primary = p->cluster->proxy.node_port_addresses.n == 0;
 	x->nodeports_all = p->node_ports_all && !primary;
-	if (primary && p->node->ip)
-		nft_elem_add(x->arena, &x->nodeport_ips, arena_strdup(x->arena, IP4(p->node->ip)),
+	if (primary && p->node_ip >> 24 != 127)
+		nft_elem_add(x->arena, &x->nodeport_ips, arena_strdup(x->arena, IP4(p->node_ip)),
 			     "");
 	vec_foreach (ip4, ip, &p->node_port_addrs)
 		if (!primary && *ip >> 24 != 127)

@@ -58,16 +58,13 @@ static bool is_external_local(const struct semantics *sem, const struct service 
 	return false;
 }
 
-static void plan_vips(struct arena *a, const struct semantics *sem, const struct cnode *node,
-		      struct svc_plan *p)
+static void plan_vips(struct arena *a, const struct semantics *sem, ip4 self, struct svc_plan *p)
 {
 	const struct service *o = p->svc->obj;
 	vec_foreach (struct lb_ingress, in, &o->ingress)
 		if (in->ip && !(sem->ip_mode && in->mode_proxy))
 			*vec_push(a, &p->vips) = in->ip;
 	p->ranges = p->vips.n > 0 && o->source_ranges.n > 0;
-	/* kube-proxy that finds no address of its node takes 127.0.0.1. */
-	ip4 self = node->ip ? node->ip : LOOPBACK.addr + 1;
 	vec_foreach (struct cidr, r, &o->source_ranges)
 		p->node_in_ranges = p->node_in_ranges || cidr_has(*r, self);
 }
@@ -89,7 +86,7 @@ static void plan_service(struct arena *a, const struct semantics *sem, const str
 	const struct service *o = p->svc->obj;
 	p->id = p->port->id;
 	p->proto = proto_str(p->port->port->proto);
-	plan_vips(a, sem, pp->node, p);
+	plan_vips(a, sem, pp->node_ip, p);
 	p->external = p->port->node_port || p->vips.n > 0 || o->external_ips.n > 0;
 	p->external_local = is_external_local(sem, o);
 	bool narrowed = sem->internal_narrows && o->itp_local && !p->external_local;
@@ -154,8 +151,8 @@ static void plan_node_ports(struct arena *a, const struct semantics *sem, struct
 	vec_of(struct cidr) nets = {0};
 	vec_foreach (const char *, s, &cfg->node_port_addresses) {
 		struct cidr net;
-		if (strcmp(*s, "primary") == 0 && pp->node->ip)
-			*vec_push(a, &nets) = (struct cidr){pp->node->ip, 32};
+		if (strcmp(*s, NODE_PORTS_PRIMARY) == 0 && !cidr_has(LOOPBACK, pp->node_ip))
+			*vec_push(a, &nets) = (struct cidr){pp->node_ip, 32};
 		else if (cidr_parse(*s, &net))
 			*vec_push(a, &nets) = net;
 	}
@@ -206,10 +203,19 @@ static void plan_pod_match(struct arena *a, struct proxy_plan *pp)
 	}
 }
 
+/* bindAddress, else the Node's address; kube-proxy that finds none takes 127.0.0.1. */
+static ip4 own_address(const struct cluster *c, const struct cnode *n)
+{
+	if (c->proxy.bind_address)
+		return c->proxy.bind_address;
+	return n->ip ? n->ip : LOOPBACK.addr + 1;
+}
+
 void proxy_plan_build(struct arena *a, const struct cluster *c, int node, struct proxy_plan *ret)
 {
 	const struct semantics *sem = &versions[c->kubernetes];
 	*ret = (struct proxy_plan){.cluster = c, .node = &c->nodes.v[node]};
+	ret->node_ip = own_address(c, ret->node);
 	ret->mark = UINT32_C(1) << (c->proxy.masquerade_bit & 31);
 	ret->random_fully = !ret->node->no_random_fully;
 	ret->drop_invalid = !(sem->be_liberal && ret->node->tcp_be_liberal);
@@ -226,6 +232,7 @@ bool proxy_route_localnet(const struct cluster *c, int node)
 		return false;
 	_arena_ struct arena *a = arena_new();
 	struct proxy_plan pp = {.cluster = c, .node = &c->nodes.v[node]};
+	pp.node_ip = own_address(c, pp.node);
 	plan_node_ports(a, &versions[c->kubernetes], &pp);
 	return pp.localhost_ports;
 }

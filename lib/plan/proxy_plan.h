@@ -39,6 +39,7 @@ enum pod_match { POD_ANY, POD_CIDR, POD_INTERFACE };
 struct proxy_plan {
 	const struct cluster *cluster;
 	const struct cnode *node;
+	ip4 node_ip;		      /* what kube-proxy takes for the node's address */
 	vec_of(struct svc_plan) svcs; /* in order of id, then protocol */
 	/* How traffic of the cluster's own pods is told; POD_ANY: it is not. */
 	enum pod_match pods;

@@ -26,6 +26,7 @@ struct shown {
 	unsigned seq; /* order of finding */
 	const char *object, *path, *text, *hint;
 	const struct fault *fault; /* of an object; NULL: of syntax */
+	bool note;
 };
 
 struct style {
@@ -64,6 +65,23 @@ static struct place find_place(const struct yaml_files *f, const struct document
 	return place;
 }
 
+static struct shown show_fault(const struct yaml_files *f, const struct fault *t, size_t seq)
+{
+	const struct document *doc =
+		t->doc >= 0 && (size_t)t->doc < f->docs.n ? &f->docs.v[t->doc] : NULL;
+	struct shown s = {.source = doc ? doc->source : NO_SOURCE,
+			  .placed = doc != NULL,
+			  .seq = (unsigned)seq,
+			  .object = t->object,
+			  .path = t->path,
+			  .text = t->text,
+			  .hint = t->hint,
+			  .fault = t};
+	if (doc)
+		s.where = find_place(f, doc, t->path, t->at);
+	return s;
+}
+
 static size_t collect(const struct yaml_files *f, const struct faults *faults, struct shown *out)
 {
 	size_t n = 0;
@@ -78,23 +96,8 @@ static size_t collect(const struct yaml_files *f, const struct faults *faults, s
 					.hint = s->hint};
 		n++;
 	}
-	for (size_t i = 0; faults && i < faults->list.n; i++) {
-		const struct fault *t = &faults->list.v[i];
-		bool placed = t->doc >= 0 && (size_t)t->doc < f->docs.n;
-		const struct document *doc = placed ? &f->docs.v[t->doc] : NULL;
-		out[n] = (struct shown){.source = doc ? doc->source : NO_SOURCE,
-					.placed = placed,
-					.seq = (unsigned)n,
-					.object = t->object,
-					.path = t->path,
-					.text = t->text,
-					.hint = t->hint,
-					.fault = t};
-		if (doc)
-			out[n].where = find_place(f, doc, t->path, t->at);
-		n++;
-	}
-	qsort(out, n, sizeof(*out), by_place);
+	for (size_t i = 0; faults && i < faults->list.n; i++, n++)
+		out[n] = show_fault(f, &faults->list.v[i], n);
 	return n;
 }
 
@@ -246,7 +249,7 @@ static void print_one(const struct yaml_files *f, const struct shown *s, struct 
 		cursor_to_mark(c, s->where.line, s->where.col);
 		fprintf(out, ":%u:%u", c->line + 1, c->col + 1);
 	}
-	fprintf(out, ":%s ", st->off);
+	fprintf(out, ":%s %s", st->off, s->note ? "note: " : "");
 	const char *const parts[] = {s->object, s->path, s->text};
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
 		print_text(parts[i], out);
@@ -274,16 +277,13 @@ static struct style choose_style(FILE *out)
 	return (struct style){"\033[1m", "\033[1;31m", "\033[0m"};
 }
 
-void yaml_files_print(const struct yaml_files *f, const struct faults *faults, FILE *out)
+/* Sort what was found and print it. */
+static void print_all(const struct yaml_files *f, struct shown *all, size_t n, FILE *out)
 {
-	size_t kept = f->faults.n + (faults ? faults->list.n : 0);
-	struct shown *all = calloc(kept + 1, sizeof(*all));
-	if (!all)
-		abort();
 	struct style st = choose_style(out);
 	struct cursor c = {0};
 	uint32_t source = NO_SOURCE;
-	size_t n = collect(f, faults, all);
+	qsort(all, n, sizeof(*all), by_place);
 	for (size_t i = 0; i < n; i++) {
 		if (all[i].source != source && all[i].source != NO_SOURCE) {
 			const struct strbuf *text = &f->sources.v[all[i].source].text;
@@ -292,8 +292,34 @@ void yaml_files_print(const struct yaml_files *f, const struct faults *faults, F
 		}
 		print_one(f, &all[i], &c, &st, out);
 	}
+}
+
+static struct shown *new_list(size_t n)
+{
+	struct shown *all = calloc(n + 1, sizeof(*all));
+	if (!all)
+		abort();
+	return all;
+}
+
+void yaml_files_print(const struct yaml_files *f, const struct faults *faults, FILE *out)
+{
+	size_t kept = f->faults.n + (faults ? faults->list.n : 0);
+	struct shown *all = new_list(kept);
+	print_all(f, all, collect(f, faults, all), out);
 	free(all);
 	size_t total = f->total_faults + (faults ? faults->total : 0);
 	if (total > kept)
 		fprintf(out, "... and %zu more\n", total - kept);
+}
+
+void yaml_files_print_notes(const struct yaml_files *f, const struct faults *faults, FILE *out)
+{
+	struct shown *all = new_list(faults->notes.n);
+	for (size_t i = 0; i < faults->notes.n; i++) {
+		all[i] = show_fault(f, &faults->notes.v[i], i);
+		all[i].note = true;
+	}
+	print_all(f, all, faults->notes.n, out);
+	free(all);
 }

@@ -49,6 +49,8 @@ unsigned yaml_files_faults(const struct yaml_files *f);
  * `lab: text`. With colours when out is a terminal and NO_COLOR is not set.
  */
 void yaml_files_print(const struct yaml_files *f, const struct faults *faults, FILE *out);
+/* Print the notes in the same form: `labs/x.yaml:12:19: note: Service ...`. */
+void yaml_files_print_notes(const struct yaml_files *f, const struct faults *faults, FILE *out);
 
 /* Text inside a ConfigMap (one mapping) to JSON; a new reference, or NULL and what is wrong with it
  * in ret_text. A yaml_fn (lib/kube/objects.h). */

@@ -66,6 +66,23 @@ static inline void faults_text(const struct faults *f, struct strbuf *out)
 	}
 }
 
+/* The notes in the same form. */
+static inline void expect_notes(const char *docs, const char *want)
+{
+	_strbuf_ struct strbuf got = STRBUF_INIT;
+	struct bound b = bind_docs(docs, NULL);
+	struct faults notes = {0};
+	objects_check(b.o, &b.faults);
+	assert_int_equal(b.faults.total, 0);
+	memcpy(&notes.list, &b.faults.notes, sizeof(notes.list));
+	faults_text(&notes, &got);
+	bound_free(&b);
+	if (strcmp(strbuf_str(&got), want) != 0) {
+		fprintf(stderr, "for %s\n  want: %s\n  got:  %s\n", docs, want, strbuf_str(&got));
+		fail();
+	}
+}
+
 /* Bind (and check) the documents and hold the faults against the text; "" for none. */
 static inline void expect_faults(const char *docs, bool check, const char *want)
 {

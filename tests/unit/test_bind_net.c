@@ -30,7 +30,8 @@ static void test_proxy(void **state)
 		"'scheduler':'wlc','strictARP':true,'excludeCIDRs':['1.2.3.0/24'],'tcpTimeout':"
 		"'24h0m0s','tcpFinTimeout':'1m30s','udpTimeout':'1500ms'},'conntrack':{'"
 		"tcpBeLiberal':"
-		"true,'maxPerCore':null},'nodePortAddresses':['10.0.0.0/8','fd00::/"
+		"true,'maxPerCore':null,'tcpEstablishedTimeout':null,'tcpCloseWaitTimeout':'0s',"
+		"'udpTimeout':'500ms'},'nodePortAddresses':['10.0.0.0/8','fd00::/"
 		"8'],'bindAddress':"
 		"'0.0.0.0','winkernel':{}}]");
 	const struct proxy_config *p = &b.o->proxy;
@@ -47,6 +48,9 @@ static void test_proxy(void **state)
 	assert_false(p->localhost_node_ports);
 	assert_string_equal(p->scheduler, "wlc");
 	assert_true(p->strict_arp && p->tcp_be_liberal);
+	assert_true(p->ct.tcp_established == 86400 * NS_PER_S && p->ct.tcp_close_wait == 0);
+	assert_true(p->ct.udp == NS_PER_S / 2);
+	assert_int_equal(p->bind_address, 0);
 	assert_string_equal(p->exclude_cidrs.v[0], "1.2.3.0/24");
 	assert_int_equal(p->ipvs_tcp_timeout, 86400);
 	assert_int_equal(p->ipvs_tcpfin_timeout, 90);
@@ -105,21 +109,29 @@ static void test_proxy_faults(void **state)
 		 ",'ipvs':{'scheduler':'wlr','udpTimeout':'-5s','excludeCIDRs':['1.2.3.4']}"
 		 "}]",
 		 "KubeProxyConfiguration: ipvs.scheduler: `wlr` is not one of rr, wrr, lc, wlc, "
-		 "lblc, "
-		 "lblcr, sh, dh, sed, nq, mh, fo, ovf (did you mean `wrr`?)\n"
+		 "lblc, lblcr, sh, dh, sed, nq, mh, fo, ovf, twos (did you mean `wrr`?)\n"
 		 "KubeProxyConfiguration: ipvs.excludeCIDRs[0]: `1.2.3.4` is not a CIDR such as "
 		 "10.244.0.0/16\n"
-		 "KubeProxyConfiguration: ipvs.udpTimeout: `-5s` is not a duration such as 30s or "
-		 "1h0m0s"},
+		 "KubeProxyConfiguration: ipvs.udpTimeout: `-5s` is less than 0"},
 		{"[{" PROXY ",'nodePortAddresses':['primary','10.0.0.0/8']}]",
-		 "KubeProxyConfiguration: nodePortAddresses[0]: `primary` is not a CIDR such as "
-		 "10.244.0.0/16"},
+		 "KubeProxyConfiguration: nodePortAddresses[0]: `primary` cannot stand beside "
+		 "CIDRs"},
+		{"[{" PROXY ",'nodePortAddresses':['primry',5]}]",
+		 "KubeProxyConfiguration: nodePortAddresses[0]: `primry` is not a CIDR such as "
+		 "10.244.0.0/16\n"
+		 "KubeProxyConfiguration: nodePortAddresses[1]: expected a string, found a number "
+		 "(put it in quotes)"},
 		{"[{" PROXY ",'iptables':{'minSyncPeriod':'40s'}}]",
 		 "KubeProxyConfiguration: iptables.minSyncPeriod: syncPeriod 30s is less than "
 		 "minSyncPeriod 40s"},
 		{"[{" PROXY ",'mode':'ipvs','ipvs':{'syncPeriod':'5s','minSyncPeriod':'10s'}}]",
 		 "KubeProxyConfiguration: ipvs.syncPeriod: syncPeriod 5s is less than "
 		 "minSyncPeriod 10s"},
+		/* minSyncPeriod is 1s of itself, but not in mode ipvs */
+		{"[{" PROXY ",'iptables':{'syncPeriod':'500ms'}}]",
+		 "KubeProxyConfiguration: iptables.syncPeriod: syncPeriod 0.5s is less than "
+		 "minSyncPeriod 1s, its default"},
+		{"[{" PROXY ",'mode':'ipvs','ipvs':{'syncPeriod':'500ms'}}]", ""},
 		/* of another mode: kube-proxy does not look either */
 		{"[{" PROXY ",'mode':'ipvs','nftables':{'syncPeriod':'5s','minSyncPeriod':'10s'}}]",
 		 ""},
@@ -129,6 +141,74 @@ static void test_proxy_faults(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		expect_faults(cases[i].docs, false, cases[i].want);
+}
+
+/* Fields that change nothing in a lab have kube-proxy's rules all the same. */
+static void test_proxy_unused(void **state)
+{
+	static const struct {
+		const char *docs, *want;
+	} cases[] = {
+		{"[{" PROXY ",'bindAddress':'10.0.0','healthzBindAddress':'10.0.0.1:','portRange':"
+		 "'300-200','oomScoreAdj':-1001,'configSyncPeriod':'-1s','udpIdleTimeout':250}]",
+		 "KubeProxyConfiguration: bindAddress: `10.0.0` is not an IP address\n"
+		 "KubeProxyConfiguration: healthzBindAddress: `` is not a port\n"
+		 "KubeProxyConfiguration: oomScoreAdj: -1001 is not between -1000 and 1000\n"
+		 "KubeProxyConfiguration: configSyncPeriod: `-1s` is less than 0\n"
+		 "KubeProxyConfiguration: portRange: the range `300-200` ends before it begins\n"
+		 "KubeProxyConfiguration: udpIdleTimeout: expected a string, found a number (put "
+		 "it in quotes)"},
+		{"[{" PROXY ",'healthzBindAddress':'host:1','metricsBindAddress':'[::1]:70000',"
+		 "'portRange':'1-x','featureGates':{'A':'true'},'clientConnection':{'burst':-1,"
+		 "'qps':'5'},'logging':[],'winkernel':{'enableDSR':1}}]",
+		 "KubeProxyConfiguration: featureGates.A: expected `true` or `false`, found a "
+		 "string (write it without quotes)\n"
+		 "KubeProxyConfiguration: clientConnection.qps: expected a number, found a string\n"
+		 "KubeProxyConfiguration: clientConnection.burst: -1 is not between 0 and "
+		 "2147483647\n"
+		 "KubeProxyConfiguration: logging: expected a mapping, found a list\n"
+		 "KubeProxyConfiguration: healthzBindAddress: `host:1` is not an IP address and a "
+		 "port such as 0.0.0.0:10256\n"
+		 "KubeProxyConfiguration: metricsBindAddress: `70000` is not a port\n"
+		 "KubeProxyConfiguration: winkernel.enableDSR: expected `true` or `false`, found a "
+		 "number\n"
+		 "KubeProxyConfiguration: portRange: `1-x` is not a range of ports such as "
+		 "300-2000"},
+		{"[{" PROXY ",'conntrack':{'maxPerCore':-1,'min':2147483648,"
+		 "'tcpEstablishedTimeout':'1d','udpTimeout':'-1s'}}]",
+		 "KubeProxyConfiguration: conntrack.maxPerCore: -1 is not between 0 and "
+		 "2147483647\n"
+		 "KubeProxyConfiguration: conntrack.min: 2147483648 is not between 0 and "
+		 "2147483647\n"
+		 "KubeProxyConfiguration: conntrack.tcpEstablishedTimeout: `1d` is not a duration "
+		 "such as 30s or 1h0m0s\n"
+		 "KubeProxyConfiguration: conntrack.udpTimeout: `-1s` is less than 0"},
+		/* all the forms that kube-proxy takes */
+		{"[{" PROXY
+		 ",'bindAddress':'::','healthzBindAddress':'0.0.0.0','metricsBindAddress'"
+		 ":'[::]:10249','portRange':' 300+100 ','oomScoreAdj':null,'configSyncPeriod':'0',"
+		 "'featureGates':{'A':true},'clientConnection':{'qps':0.5,'burst':0},'logging':{}}"
+		 "]",
+		 ""},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		expect_faults(cases[i].docs, false, cases[i].want);
+}
+
+static void test_proxy_notes(void **state)
+{
+	(void)state;
+	expect_notes("[{" PROXY ",'masqueradeAll':true,'iptables':{'masqeradeAll':true},"
+		     "'metricsBindAddress':'0.0.0.0:9','detectLocal':{'bridge':''}}]",
+		     "KubeProxyConfiguration: key masqueradeAll: unknown field `masqueradeAll` is "
+		     "ignored\n"
+		     "KubeProxyConfiguration: key metricsBindAddress: the kube-proxy of a lab "
+		     "answers on port 10249\n"
+		     "KubeProxyConfiguration: key iptables.masqeradeAll: unknown field "
+		     "`masqeradeAll` is ignored (did you mean `masqueradeAll`?)\n"
+		     "KubeProxyConfiguration: key detectLocal.bridge: unknown field `bridge` is "
+		     "ignored");
 }
 
 #define CM(name, data)                                                                             \
@@ -389,6 +469,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_proxy),		cmocka_unit_test(test_proxy_faults),
+		cmocka_unit_test(test_proxy_unused),	cmocka_unit_test(test_proxy_notes),
 		cmocka_unit_test(test_configmap_proxy), cmocka_unit_test(test_configmap_flannel),
 		cmocka_unit_test(test_policy),		cmocka_unit_test(test_calico),
 		cmocka_unit_test(test_selectors),

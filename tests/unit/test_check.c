@@ -507,13 +507,100 @@ static void test_half_bound(void **state)
 	}
 }
 
+#define PROXY(more)                                                                                \
+	"{'apiVersion':'kubeproxy.config.k8s.io/v1alpha1','kind':'KubeProxyConfiguration'" more "}"
+#define PROXY_LAB(version, more)                                                                   \
+	"[" LAB("none", ",'kubernetes':'" version "'") "," NODES "," PROXY(more) "]"
+
+/* What one version of kube-proxy accepts and another does not. */
+static void test_proxy_versions(void **state)
+{
+	static const char newer[] = ",'nodePortAddresses':['primary'],'detectLocalMode':"
+				    "'BridgeInterface','detectLocal':{'bridgeInterface':'cni0'}";
+	static const struct test_case cases[] = {
+		{PROXY_LAB("1.23", ",'mode':'ipvs','ipvs':{'scheduler':'mh'}"),
+		 "KubeProxyConfiguration: ipvs.scheduler: kube-proxy 1.23 does not accept `mh`, "
+		 "only rr, wrr, lc, wlc, lblc, lblcr, sh, dh, sed, nq (the lab's `kubernetes` can "
+		 "be 1.32 or 1.36)"},
+		{PROXY_LAB("1.20", ",'ipvs':{'scheduler':'mh'}"), ""},
+		{PROXY_LAB("1.20", ",'mode':'ipvs','ipvs':{'scheduler':'sh'}"), ""},
+		{PROXY_LAB("1.32", ",'mode':'ipvs','ipvs':{'scheduler':'ovf'}"), ""},
+		{PROXY_LAB("1.23", ",'mode':'ipvs','iptables':{'minSyncPeriod':'40s'}"),
+		 "KubeProxyConfiguration: iptables.minSyncPeriod: syncPeriod 30s is less than "
+		 "minSyncPeriod 40s"},
+		{PROXY_LAB("1.32", ",'mode':'ipvs','iptables':{'minSyncPeriod':'40s'}"), ""},
+		{PROXY_LAB("1.36", ",'showHiddenMetricsForVersion':'1.31'"),
+		 "KubeProxyConfiguration: showHiddenMetricsForVersion: kube-proxy 1.36 accepts "
+		 "`1.35` only"},
+	};
+	(void)state;
+	RUN(cases);
+	_strbuf_ struct strbuf docs = STRBUF_INIT;
+	strbuf_addf(&docs, "[" LAB("none", "%s") "," NODES "," PROXY("%s") "]",
+		    ",'kubernetes':'1.23'", newer);
+	expect_faults(strbuf_str(&docs), true,
+		      "KubeProxyConfiguration: detectLocalMode: kube-proxy 1.23 knows "
+		      "ClusterCIDR and NodeCIDR only (the lab's `kubernetes` can be 1.32 or "
+		      "1.36)\n"
+		      "KubeProxyConfiguration: nodePortAddresses[0]: kube-proxy 1.23 wants "
+		      "CIDRs: `primary` came in 1.30 (the lab's `kubernetes` can be 1.32 or "
+		      "1.36)");
+	strbuf_reset(&docs);
+	strbuf_addf(&docs, "[" LAB("none", "") "," NODES "," PROXY("%s") "]", newer);
+	expect_faults(strbuf_str(&docs), true, "");
+}
+
+/* What is accepted and has no effect is said; what kubeadm writes out is not. */
+static void test_proxy_notes(void **state)
+{
+	(void)state;
+	expect_notes(PROXY_LAB("1.23",
+			       ",'iptables':{'localhostNodePorts':false,'masqueradeBit':14},"
+			       "'ipvs':{'strictARP':true},'conntrack':{'maxPerCore':1,"
+			       "'tcpBeLiberal':true},'nftables':{'masqueradeAll':true},"
+			       "'udpIdleTimeout':'1s','featureGates':{'X':true}"),
+		     "KubeProxyConfiguration: key nftables: kube-proxy 1.23 has no such field and "
+		     "ignores it\n"
+		     "KubeProxyConfiguration: key conntrack.tcpBeLiberal: kube-proxy 1.23 has no "
+		     "such field and ignores it\n"
+		     "KubeProxyConfiguration: key ipvs: not read in mode iptables\n"
+		     "KubeProxyConfiguration: key featureGates: a lab has the version's own "
+		     "defaults\n"
+		     "KubeProxyConfiguration: key conntrack.maxPerCore: a lab leaves the machine's "
+		     "nf_conntrack_max as it is");
+	expect_notes(PROXY_LAB("1.20", ",'mode':'userspace','portRange':'40000-41000',"
+				       "'bindAddress':'0.0.0.0','udpIdleTimeout':'1s'"),
+		     "KubeProxyConfiguration: key portRange: a lab's relay chooses its ports "
+		     "itself\n"
+		     "KubeProxyConfiguration: key udpIdleTimeout: a lab's relay waits 250ms");
+	expect_notes(PROXY_LAB("1.32", ",'mode':'nftables','iptables':{'masqueradeAll':true},"
+				       "'udpIdleTimeout':'1s'"),
+		     "KubeProxyConfiguration: key udpIdleTimeout: kube-proxy 1.32 has no such "
+		     "field and ignores it\n"
+		     "KubeProxyConfiguration: key iptables: not read in mode nftables");
+	/* As kubeadm writes it. */
+	expect_notes(PROXY_LAB("1.32",
+			       ",'bindAddress':'0.0.0.0','bindAddressHardFail':false,"
+			       "'clientConnection':{'acceptContentTypes':'','burst':0,'qps':0,"
+			       "'kubeconfig':'/var/lib/kube-proxy/kubeconfig.conf'},"
+			       "'configSyncPeriod':'0s','conntrack':{'maxPerCore':null,"
+			       "'min':null,'tcpBeLiberal':false,'udpTimeout':'0s'},"
+			       "'detectLocal':{'bridgeInterface':''},'detectLocalMode':'',"
+			       "'ipvs':{'excludeCIDRs':null,'scheduler':'','tcpTimeout':'0s'},"
+			       "'logging':{'verbosity':0,'options':{'json':{'infoBufferSize':"
+			       "'0'}}},'nftables':{'masqueradeBit':null,'minSyncPeriod':'0s'},"
+			       "'oomScoreAdj':null,'portRange':'','winkernel':{'sourceVip':''}"),
+		     "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_good),	   cmocka_unit_test(test_nodes),
-		cmocka_unit_test(test_underlays),  cmocka_unit_test(test_pods),
-		cmocka_unit_test(test_services),   cmocka_unit_test(test_calico),
-		cmocka_unit_test(test_lab),	   cmocka_unit_test(test_bare),
+		cmocka_unit_test(test_good),	    cmocka_unit_test(test_nodes),
+		cmocka_unit_test(test_underlays),   cmocka_unit_test(test_pods),
+		cmocka_unit_test(test_services),    cmocka_unit_test(test_calico),
+		cmocka_unit_test(test_lab),	    cmocka_unit_test(test_proxy_versions),
+		cmocka_unit_test(test_proxy_notes), cmocka_unit_test(test_bare),
 		cmocka_unit_test(test_half_bound),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
