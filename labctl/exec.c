@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "labctl/client.h"
+#include "labctl/exec.h"
 #include "labctl/verbs.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/file.h"
@@ -180,14 +181,8 @@ static int catch_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-struct where {
-	enum engine_kind engine;
-	const char *lab, *where, *ns;
-};
-
-/* Run it: its exit code, or a negative error. */
-static int exec_in(const struct where *wh, json_t *argv, json_t *env, bool in, bool tty,
-		   struct err *err)
+int exec_in(const struct exec_where *wh, json_t *argv, json_t *env, bool in, bool tty,
+	    struct err *err)
 {
 	uint16_t rows, cols;
 	window_size(&rows, &cols);
@@ -223,17 +218,26 @@ static json_t *environment(bool tty)
 	return env;
 }
 
-static int find(const struct opts *o, struct where *ret, struct err *err)
+int exec_find(const struct opts *o, struct exec_where *ret, struct err *err)
 {
-	*ret = (struct where){.where = o->args[0], .ns = o->val[FLAG_NAMESPACE]};
+	*ret = (struct exec_where){.where = o->args[0], .ns = o->val[FLAG_NAMESPACE]};
 	return client_lab(o, &ret->engine, &ret->lab, err);
+}
+
+int exec_place(const struct exec_where *wh, json_t **ret, struct err *err)
+{
+	struct call c = {.name = "where",
+			 .args = json_pack("{s:s*, s:s, s:s*}", "lab", wh->lab, "where", wh->where,
+					   "ns", wh->ns),
+			 .timeout_s = 30};
+	return client_call(wh->engine, &c, ret, err);
 }
 
 int verb_exec(const struct opts *o, struct err *err)
 {
-	struct where wh;
+	struct exec_where wh;
 	bool in = o->val[FLAG_STDIN], tty = o->val[FLAG_TTY];
-	int r = find(o, &wh, err);
+	int r = exec_find(o, &wh, err);
 	if (r < 0)
 		return r;
 	if (tty && !isatty(STDIN_FILENO)) { /* kubectl's words and doing */
@@ -264,16 +268,12 @@ static json_t *shell_argv(bool busybox)
 
 int verb_shell(const struct opts *o, struct err *err)
 {
-	struct where wh;
+	struct exec_where wh;
 	json_t *place = NULL;
-	int r = find(o, &wh, err);
+	int r = exec_find(o, &wh, err);
 	if (r < 0)
 		return r;
-	struct call c = {.name = "where",
-			 .args = json_pack("{s:s*, s:s, s:s*}", "lab", wh.lab, "where", wh.where,
-					   "ns", wh.ns),
-			 .timeout_s = 30};
-	r = client_call(wh.engine, &c, &place, err);
+	r = exec_place(&wh, &place, err);
 	if (r < 0)
 		return r;
 	const char *name = json_string_value(json_object_get(place, "name"));

@@ -106,6 +106,17 @@ static const struct flag shell_flags[] = {NS, LAB};
 static const char *const shell_examples[] = {"labctl shell node/node01", "labctl shell busybox1",
 					     NULL};
 
+static const struct flag logs_flags[] = {
+	{FLAG_CONTAINER, 'c', "container", "NAME", "which container (the first)"},
+	{FLAG_FOLLOW, 'f', "follow", NULL, "go on with what comes"},
+	{FLAG_TAIL, 0, "tail", "N", "only the last N lines"},
+	NS,
+	LAB,
+};
+static const char *const logs_examples[] = {"labctl logs deploy/nginx-deployment --tail 5",
+					    "labctl logs -n kube-system coredns-6d8c4cb4d-bq7rv -f",
+					    NULL};
+
 #define TRACE_FLAGS                                                                                \
 	{FLAG_STEP, 0, "step", NULL, "on a terminal: step by step, with keys"},                    \
 		{FLAG_LIST, 0, "list", NULL, "one line per step"},                                 \
@@ -136,6 +147,20 @@ static const char *const trace_examples[] = {
 static const struct flag flow_flags[] = {TRACE_FLAGS};
 static const char *const flow_examples[] = {"labctl flow", "labctl flow clusterip-cross-node",
 					    "labctl flow clusterip-cross-node --step", NULL};
+
+static const struct flag capture_flags[] = {
+	{FLAG_WRITE, 'w', "write", "FILE", "write it there (- is standard output, as without)"},
+	{FLAG_PACKETS, 'c', "count", "N", "end after N packets"},
+	{FLAG_FILTER, 0, "filter", "EXPR", "only these packets, in tcpdump's language"},
+	NS,
+	LAB,
+};
+static const char *const capture_examples[] = {
+	"labctl capture node/node01 -w node01.pcapng",
+	"labctl capture node/node01 ens192 --filter icmp | tshark -r -",
+	"labctl capture busybox3 eth0 -c 10 -w ten.pcapng",
+	NULL,
+};
 
 static const struct flag plan_flags[] = {
 	{FLAG_NODE, 0, "node", "NODE", "only this node"},
@@ -275,6 +300,11 @@ const struct verb verbs[] = {
 	{"shell", "sh", "WHERE", "a shell in a pod, node or outside host",
 	 "The prompt says where you are.", FLAGS(shell_flags), shell_examples, OPERAND_WHERE, 1, 1,
 	 false, false, verb_shell},
+	{"logs", NULL, "WHERE", "what a pod's container wrote",
+	 "WHERE as in exec; of a node, with -c, what one of its programs wrote. The last megabyte "
+	 "is\n"
+	 "kept, also over a restart of the container.",
+	 FLAGS(logs_flags), logs_examples, OPERAND_WHERE, 1, 1, false, false, verb_logs},
 	{"trace", NULL, "FROM TO | --diff A B", "one real connection, and its way hop by hop",
 	 "FROM is a place as in exec. TO is SERVICE:PORT, a DNS name, IP:PORT or\n"
 	 "node/NAME:NODEPORT; with /udp behind it for UDP, with /icmp for ping. Keys of\n"
@@ -282,6 +312,10 @@ const struct verb verbs[] = {
 	 FLAGS(trace_flags), trace_examples, OPERAND_WHERE, 0, 2, false, false, verb_trace},
 	{"flow", NULL, "[NAME]", "the lab's documented flows; with a name, trace that one", NULL,
 	 FLAGS(flow_flags), flow_examples, OPERAND_FLOW, 0, 1, false, false, verb_flow},
+	{"capture", NULL, "WHERE [DEV]", "packets of a pod, node or outside host, as pcapng",
+	 "All devices, or one of them, until Ctrl-C; standard output, or -w FILE. Each device is\n"
+	 "an interface of its own, by name, so that one packet can be followed through the node.",
+	 FLAGS(capture_flags), capture_examples, OPERAND_WHERE, 1, 2, false, false, verb_capture},
 	{"plan", NULL, "LAB|FILE|DIR...", "the commands that build it by hand, as a shell script",
 	 "Needs neither root nor an engine. Bare manifests (without kind: Lab) are accepted. With\n"
 	 "--section kube-proxy and one node it prints what iptables-restore --noflush takes.",

@@ -48,6 +48,12 @@ enum flag_id {
 	FLAG_REPLICAS,
 	FLAG_JUNIT,
 	FLAG_FREEZE,
+	FLAG_WRITE,
+	FLAG_PACKETS,
+	FLAG_FILTER,
+	FLAG_CONTAINER,
+	FLAG_FOLLOW,
+	FLAG_TAIL,
 	FLAG_COUNT
 };
 
@@ -119,8 +125,10 @@ int verb_get(const struct opts *o, struct err *err);
 int verb_describe(const struct opts *o, struct err *err);
 int verb_exec(const struct opts *o, struct err *err);
 int verb_shell(const struct opts *o, struct err *err);
+int verb_logs(const struct opts *o, struct err *err);
 int verb_trace(const struct opts *o, struct err *err);
 int verb_flow(const struct opts *o, struct err *err);
+int verb_capture(const struct opts *o, struct err *err);
 int verb_plan(const struct opts *o, struct err *err);
 int verb_apply(const struct opts *o, struct err *err);
 int verb_delete(const struct opts *o, struct err *err);

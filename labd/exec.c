@@ -104,6 +104,7 @@ static int on_frame(struct relay *x, const struct wire_frame *f, struct err *err
 	case WIRE_JSON:
 	case WIRE_STDOUT:
 	case WIRE_STDERR:
+	case WIRE_PACKETS:
 		break;
 	}
 	return err_set(err, EPROTO, "unexpected frame of type %d during exec", (int)f->type);

@@ -10,6 +10,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "labd/capture_call.h"
 #include "labd/change_call.h"
 #include "labd/describe_call.h"
 #include "labd/exec.h"
@@ -20,6 +21,7 @@
 #include "labd/lab/where.h"
 #include "labd/kernel/kmod.h"
 #include "labd/kernel/proc_restarts.h"
+#include "labd/place.h"
 #include "labd/reach_call.h"
 #include "labd/session.h"
 #include "labd/trace_call.h"
@@ -372,14 +374,6 @@ static int m_get(struct session *s, const json_t *args, json_t **ret, struct err
 	return r;
 }
 
-static int resolve(const struct stored *lab, const json_t *args, struct where *w, struct err *err)
-{
-	const char *text = str_arg(args, "where"), *ns = str_arg(args, "ns");
-	if (!text)
-		return bad_arg("where", "a text", err);
-	return where_resolve(lab->desired, text, ns ? ns : "default", w, err);
-}
-
 static int m_where(struct session *s, const json_t *args, json_t **ret, struct err *err)
 {
 	struct stored lab;
@@ -387,7 +381,7 @@ static int m_where(struct session *s, const json_t *args, json_t **ret, struct e
 	int r = load_lab(s, args, &lab, err);
 	if (r < 0)
 		return r;
-	r = resolve(&lab, args, &w, err);
+	r = place_resolve(&lab, args, &w, err);
 	if (r == 0)
 		*ret = json_pack("{s:s, s:s, s:s?, s:s, s:b}", "lab", lab.name, "kind", w.kind,
 				 "ns", w.ns, "name", w.name, "busybox",
@@ -427,17 +421,9 @@ static int exec_in(struct session *s, const struct stored *lab, const struct whe
 		r = argv_arg(lab->arena, args, "env", MAX_ENV, &run.env, err);
 	if (r == 0 && !run.argv[0])
 		r = bad_arg("argv", "at least one word", err);
-	struct journal j;
-	if (r == 0)
-		r = journal_read(lab->dir, lab->arena, &j, err);
-	if (r < 0)
-		return r;
-	const struct journal_proc *jp = journal_proc_find(&j, ns->name);
 	struct nsproc p;
-	if (!jp || !proc_alive(jp->pid, jp->starttime))
-		return err_setc(err, ESRCH, ERR_FAILED, "%s %s of lab %s is not running", w->kind,
-				w->name, lab->name);
-	r = proc_open(jp->pid, jp->starttime, &p, err);
+	if (r == 0)
+		r = place_open(lab, w, &p, err);
 	if (r < 0)
 		return r;
 	struct proc_child child;
@@ -464,7 +450,7 @@ static int m_exec(struct session *s, const json_t *args, json_t **ret, struct er
 	if (r < 0)
 		return r;
 	/* args live as long as the session; the frames that follow reuse the wire's buffer only. */
-	r = resolve(&lab, args, &w, err);
+	r = place_resolve(&lab, args, &w, err);
 	if (r == 0)
 		r = exec_in(s, &lab, &w, args, &status, err);
 	if (r == 0)
@@ -480,6 +466,16 @@ static int m_trace(struct session *s, const json_t *args, json_t **ret, struct e
 	if (r < 0)
 		return r;
 	r = trace_call(s, &lab, args, ret, err);
+	stored_free(&lab);
+	return r;
+}
+
+static int m_capture(struct session *s, const json_t *args, json_t **ret, struct err *err)
+{
+	struct stored lab;
+	int r = load_lab(s, args, &lab, err);
+	if (r == 0)
+		r = capture_call(s, &lab, args, ret, err);
 	stored_free(&lab);
 	return r;
 }
@@ -601,6 +597,7 @@ const struct method methods[] = {
 	{"where", m_where, false},
 	{"exec", m_exec, false},
 	{"trace", m_trace, false},
+	{"capture", m_capture, false},
 	{"reach", m_reach, false},
 	{"describe", m_describe, false},
 	{"apply", m_apply, false},

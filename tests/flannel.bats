@@ -53,6 +53,19 @@ setup() {
 	has 'scheduler: ""'
 }
 
+@test "logs: a container's words, its last lines, a container that is not there" {
+	run labctl logs deploy/nginx-deployment
+	has 'start worker process'
+	run labctl logs nginx-deployment --tail 1 -c nginx
+	[ "${#lines[@]}" = 1 ]
+	run labctl logs nginx-deployment -c sidecar
+	[ "$status" = 3 ]
+	has 'container sidecar is not valid for pod nginx-deployment-6b9d659f5f-qbchs'
+	has 'it has: nginx'
+	run labctl logs node/node01 -c nobody
+	[ "$status" = 1 ]
+}
+
 @test "a node's ps shows its pods' processes, a pod only its own, nobody the host's" {
 	run labctl exec node/node02 -- ps -ef
 	has 'nginx: master'

@@ -38,6 +38,21 @@ setup() {
 	has ' 0 failed, '
 }
 
+@test "calico-ipip: a capture at tunl0 has bare IP, filtered there too" {
+	command -v tshark >/dev/null || skip "needs tshark"
+	f=$TEST_DIR/tunl0.pcapng
+	labctl capture node/node01 tunl0 --filter 'tcp port 80' -c 4 -w "$f" 2>"$f.said" 3>&- &
+	capture=$!
+	for _ in $(seq 100); do
+		! grep -q '^listening' "$f.said" || break
+		sleep 0.1
+	done
+	labctl exec busybox3 -- wget -qO /dev/null http://nginx-deployment
+	wait "$capture"
+	[ "$(tshark -r "$f" -T fields -e frame.interface_name -e frame.protocols 2>/dev/null | cut -d: -f1-3 | sort | uniq -c | xargs)" = \
+		"4 node01/tunl0 raw:ip:tcp" ]
+}
+
 ends() {
 	labctl trace busybox3 10.244.140.66:80 --no-dns -o json >"$TEST_DIR/trace.json"
 	run jq -r '"\(.verdict.result) \(.verdict.cause) \(.ns[.verdict.ns].name)"' "$TEST_DIR/trace.json"

@@ -89,6 +89,58 @@ setup() {
 	xmllint --noout way.svg
 }
 
+# capturing FILE ARGS...: begin a capture and wait until it listens; its pid is $capture.
+capturing() {
+	labctl capture "${@:2}" -w "$1" 2>"$1.said" 3>&- &
+	capture=$!
+	for _ in $(seq 100); do
+		grep -q '^listening' "$1.said" && return
+		kill -0 "$capture" || break
+		sleep 0.1
+	done
+	cat "$1.said"
+	return 1
+}
+
+fields() {
+	tshark -r "$1" -T fields "${@:2}" 2>/dev/null
+}
+
+@test "capture: all devices of a node by name, one device with a filter, a pod, until a signal or a count" {
+	command -v tshark >/dev/null || skip "needs tshark"
+	cd "$TEST_DIR"
+	capturing node.pcapng node/node01
+	labctl exec busybox3 -- wget -qO /dev/null http://nginx-deployment
+	kill -INT "$capture"
+	wait "$capture"
+	grep -qE '^[1-9][0-9]* packets captured, 0 lost$' node.pcapng.said
+	[ "$(fields node.pcapng -Y 'tcp.port == 80' -d udp.port==8472,vxlan -e frame.interface_name | grep -oE '^node01/(cni0|flannel.1|ens192)' | sort -u | xargs)" = \
+		"node01/cni0 node01/ens192 node01/flannel.1" ]
+	# out of the node's NIC: only VXLAN, and it goes out; as many as asked for
+	capturing nic.pcapng node/node01 ens192 --filter 'udp port 8472 and src host 100.100.137.201' -c 3
+	labctl exec busybox3 -- wget -qO /dev/null http://nginx-deployment
+	wait "$capture"
+	[ "$(fields nic.pcapng -e frame.interface_name -e ip.src -e udp.dstport -e frame.packet_flags_direction | sort | uniq -c | xargs)" = \
+		"3 node01/ens192 100.100.137.201 8472 0x00000002" ]
+	# a pod
+	capturing pod.pcapng busybox3 eth0 -c 1
+	labctl exec busybox3 -- ping -c 1 10.244.1.1 >/dev/null
+	wait "$capture"
+	[ "$(fields pod.pcapng -e frame.interface_name)" = busybox3-c997b9cc4-tlvrq/eth0 ]
+}
+
+@test "capture: what can not be is said" {
+	run labctl capture node/node01 ens19 -w "$TEST_DIR/none"
+	[ "$status" = 3 ]
+	has 'there is no device "ens19"'
+	has 'did you mean ens192'
+	run labctl capture node/node01 --filter 'udp prot 8472' -w "$TEST_DIR/none"
+	[ "$status" = 2 ]
+	has 'syntax error'
+	run labctl capture node/node01 -c 0 -w "$TEST_DIR/none"
+	[ "$status" = 2 ]
+}
+
 @test "JSON there and back: a stored trace is shown as the live one, --diff finds the first difference" {
 	cd "$TEST_DIR"
 	labctl flow clusterip-cross-node --no-dns -o json >a.json

@@ -1,38 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* pcapng: see the header. Numbers are written in this machine's byte order, as the format allows.
- */
+/* See pcapng.h. */
 #include "lib/view/pcapng.h"
 
-#include <arpa/inet.h>
-#include <net/if_arp.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/view/pcapng_blocks.h"
 #include "lib/view/trace_parts.h"
-
-enum block { BLOCK_SHB = 0x0a0d0d0a, BLOCK_IDB = 1, BLOCK_NRB = 4, BLOCK_EPB = 6 };
-
-enum option {
-	OPT_END = 0,
-	OPT_COMMENT = 1,
-	SHB_OS = 3,
-	SHB_USERAPPL = 4,
-	IF_NAME = 2,
-	IF_DESCRIPTION = 3,
-	IF_MACADDR = 6,
-	IF_TSRESOL = 9,
-	EPB_FLAGS = 2,
-	EPB_PACKETID = 5
-};
-
-#define LINK_ETHERNET  1
-#define LINK_RAW       101 /* starts at IP: tunl0 */
-#define NRB_IPV4       1
-#define FLAG_INBOUND   1u
-#define FLAG_OUTBOUND  2u
-#define NANOSECONDS    9
-#define MAX_OPTION_LEN 0xfff0u
 
 struct writer {
 	const struct recording *r;
@@ -45,100 +20,39 @@ struct writer {
 	uint64_t id; /* the last packet id given */
 };
 
-static void u16(struct strbuf *b, unsigned v)
-{
-	uint16_t x = (uint16_t)v;
-	strbuf_add(b, &x, sizeof(x));
-}
-
-static void u32(struct strbuf *b, uint32_t v)
-{
-	strbuf_add(b, &v, sizeof(v));
-}
-
-static void pad(struct strbuf *b)
-{
-	while (b->len % 4)
-		strbuf_addc(b, '\0');
-}
-
-/* The body so far is a multiple of four long. */
-static void option(struct strbuf *b, enum option code, const void *data, size_t len)
-{
-	len = len < MAX_OPTION_LEN ? len : MAX_OPTION_LEN;
-	u16(b, code);
-	u16(b, (unsigned)len);
-	strbuf_add(b, data, len);
-	pad(b);
-}
-
-static void option_text(struct strbuf *b, enum option code, const char *s)
-{
-	if (s && *s)
-		option(b, code, s, strlen(s));
-}
-
-static void block(struct strbuf *out, enum block type, const struct strbuf *body)
-{
-	uint32_t len = (uint32_t)body->len + 12;
-	u32(out, type);
-	u32(out, len);
-	strbuf_add(out, strbuf_str(body), body->len);
-	u32(out, len);
-}
-
 static void section(struct writer *w)
 {
-	_strbuf_ struct strbuf b = STRBUF_INIT, text = STRBUF_INIT, from = STRBUF_INIT,
+	_strbuf_ struct strbuf text = STRBUF_INIT, lost = STRBUF_INIT, from = STRBUF_INIT,
 			       to = STRBUF_INIT;
-	u32(&b, 0x1a2b3c4d);
-	u16(&b, 1); /* version 1.0 */
-	u16(&b, 0);
-	u32(&b, UINT32_MAX); /* section length: not given */
-	u32(&b, UINT32_MAX);
 	trace_ends(w->r, &from, &to);
 	lang_say(&text, w->lang, "ui.trace", strbuf_str(&from), strbuf_str(&to));
 	strbuf_adds(&text, "; ");
 	trace_verdict(w->r, w->lang, &text);
-	option_text(&b, OPT_COMMENT, strbuf_str(&text));
-	if (trace_incomplete(w->r)) {
-		strbuf_reset(&text);
-		lang_say(&text, w->lang, "ui.incomplete-short");
-		option_text(&b, OPT_COMMENT, strbuf_str(&text));
-	}
-	option_text(&b, SHB_OS, w->r->kernel);
-	option_text(&b, SHB_USERAPPL, w->r->tool ? w->r->tool : "labctl trace");
-	option(&b, OPT_END, "", 0);
-	block(w->out, BLOCK_SHB, &b);
-}
-
-static unsigned link_type(const struct rec_sight *s)
-{
-	return s->hatype == ARPHRD_ETHER || s->hatype == ARPHRD_LOOPBACK ? LINK_ETHERNET : LINK_RAW;
+	if (trace_incomplete(w->r))
+		lang_say(&lost, w->lang, "ui.incomplete-short");
+	pcapng_section(w->out, &(struct pcapng_section){
+				       .comments = {strbuf_str(&text), strbuf_str(&lost)},
+				       .os = w->r->kernel,
+				       .program = w->r->tool ? w->r->tool : "labctl trace"});
 }
 
 static void interface(struct writer *w, const struct rec_sight *s)
 {
-	_strbuf_ struct strbuf b = STRBUF_INIT, text = STRBUF_INIT;
+	_strbuf_ struct strbuf text = STRBUF_INIT;
 	const struct rec_if *i = trace_device(w->r, s->ns, s->ifindex);
-	u16(&b, link_type(s));
-	u16(&b, 0);
-	u32(&b, 0); /* no snap length */
+	struct pcapng_if to = {.hatype = s->hatype};
 	if (s->ns >= 0)
 		strbuf_adds(&text, w->r->ns.v[s->ns].name);
 	if (i)
 		strbuf_addf(&text, "/%s", i->name);
 	else
 		strbuf_addf(&text, "/%d", s->ifindex);
-	option_text(&b, IF_NAME, strbuf_str(&text));
+	to.name = strbuf_str(&text);
 	if (i) {
-		option_text(&b, IF_DESCRIPTION, i->kind);
-		if (!mac_is_zero(i->mac))
-			option(&b, IF_MACADDR, i->mac.b, sizeof(i->mac.b));
+		to.description = i->kind;
+		to.mac = i->mac;
 	}
-	option(&b, IF_TSRESOL, (uint8_t[]){NANOSECONDS}, 1);
-	option(&b, OPT_END, "", 0);
-	block(w->out, BLOCK_IDB, &b);
+	pcapng_interface(w->out, &to);
 }
 
 /* One per device and link type, in the order in which they saw a frame. */
@@ -149,7 +63,7 @@ static void interfaces(struct writer *w)
 		size_t k = 0;
 		while (k < i &&
 		       (v[k].timing_run || v[k].ns != v[i].ns || v[k].ifindex != v[i].ifindex ||
-			link_type(&v[k]) != link_type(&v[i])))
+			!pcapng_same_link(v[k].hatype, v[i].hatype)))
 			k++;
 		if (v[i].timing_run)
 			continue;
@@ -169,22 +83,13 @@ static const char *host_name(const char *name)
 
 static void names(struct writer *w)
 {
-	_strbuf_ struct strbuf b = STRBUF_INIT;
-	if (w->r->names.n == 0)
-		return;
-	vec_foreach (const struct rec_name, n, &w->r->names) {
-		const char *s = host_name(n->name);
-		uint32_t ip = htonl(n->ip);
-		size_t len = strnlen(s, 255);
-		u16(&b, NRB_IPV4);
-		u16(&b, (unsigned)(sizeof(ip) + len + 1));
-		strbuf_add(&b, &ip, sizeof(ip));
-		strbuf_add(&b, s, len);
-		strbuf_addc(&b, '\0');
-		pad(&b);
-	}
-	u32(&b, 0); /* nrb_record_end */
-	block(w->out, BLOCK_NRB, &b);
+	_free_ struct pcapng_name *names = calloc(w->r->names.n + 1, sizeof(*names));
+	size_t n = 0;
+	if (!names)
+		abort();
+	vec_foreach (const struct rec_name, r, &w->r->names)
+		names[n++] = (struct pcapng_name){r->ip, host_name(r->name)};
+	pcapng_names(w->out, names, n);
 }
 
 /* What stays the same of a packet on all its way, whatever is translated or put around it. */
@@ -249,41 +154,34 @@ static void step_comment(struct writer *w, int at, struct strbuf *text)
 	}
 }
 
-static void comment(struct writer *w, size_t i, struct strbuf *b)
+static void comment(struct writer *w, size_t i, struct strbuf *text)
 {
 	const struct rec_sight *s = &w->r->sights.v[i];
-	_strbuf_ struct strbuf text = STRBUF_INIT;
 	struct rec_hdr h = {0};
 	char no[24];
 	snprintf(no, sizeof(no), "%llu", (unsigned long long)w->packet[i]);
-	lang_say(&text, w->lang, "ui.packet-no", no);
+	lang_say(text, w->lang, "ui.packet-no", no);
 	if (w->step[i] >= 0)
-		step_comment(w, w->step[i], &text);
+		step_comment(w, w->step[i], text);
 	else if (packet_parse(s->data, s->caplen, s->hatype, &h)) {
-		strbuf_adds(&text, "; ");
-		trace_packet(&h, false, &text);
+		strbuf_adds(text, "; ");
+		trace_packet(&h, false, text);
 	}
-	option_text(b, OPT_COMMENT, strbuf_str(&text));
 }
 
 static void frame(struct writer *w, size_t i)
 {
 	const struct rec_sight *s = &w->r->sights.v[i];
-	_strbuf_ struct strbuf b = STRBUF_INIT;
-	uint32_t flags = s->tx ? FLAG_OUTBOUND : FLAG_INBOUND;
-	u32(&b, (uint32_t)w->iface[i]);
-	u32(&b, (uint32_t)(s->t >> 32));
-	u32(&b, (uint32_t)s->t);
-	u32(&b, s->caplen);
-	u32(&b, s->len > s->caplen ? s->len : s->caplen);
-	strbuf_add(&b, s->data, s->caplen);
-	pad(&b);
-	comment(w, i, &b);
-	option(&b, EPB_FLAGS, &flags, sizeof(flags));
-	if (w->packet[i])
-		option(&b, EPB_PACKETID, &w->packet[i], sizeof(w->packet[i]));
-	option(&b, OPT_END, "", 0);
-	block(w->out, BLOCK_EPB, &b);
+	_strbuf_ struct strbuf text = STRBUF_INIT;
+	comment(w, i, &text);
+	pcapng_frame(w->out, &(struct pcapng_frame){.iface = (uint32_t)w->iface[i],
+						    .t = s->t,
+						    .data = s->data,
+						    .caplen = s->caplen,
+						    .len = s->len,
+						    .outbound = s->tx,
+						    .comment = strbuf_str(&text),
+						    .id = w->packet[i]});
 	w->count.frames++;
 }
 

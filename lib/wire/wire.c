@@ -3,6 +3,7 @@
 #include "lib/wire/wire.h"
 
 #include <arpa/inet.h>
+#include <endian.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -120,7 +121,7 @@ static int parse(const struct wire *w, struct wire_frame *ret, struct err *err)
 	memcpy(&be, p, 4);
 	size_t len = ntohl(be);
 	int type = (unsigned char)p[4];
-	if (type < WIRE_JSON || type > WIRE_SIGNAL)
+	if (type < WIRE_JSON || type > WIRE_PACKETS)
 		return err_set(err, EPROTO, "bad message: type %d", type);
 	if (len > frame_max(type))
 		return err_set(err, EPROTO, "bad message: %zu bytes, the limit is %zu", len,
@@ -184,6 +185,46 @@ int wire_recv_json(struct wire *w, json_t **ret, struct err *err)
 	}
 	*ret = o;
 	return 1;
+}
+
+struct packet_head { /* big endian */
+	uint64_t t;
+	uint32_t ifindex, len, caplen;
+	uint16_t hatype;
+	uint8_t outbound, pad;
+};
+_Static_assert(sizeof(struct packet_head) == 24, "no holes on the wire");
+
+void wire_packet_add(struct strbuf *payload, const struct wire_packet *p)
+{
+	struct packet_head h = {.t = htobe64(p->t),
+				.ifindex = htonl((uint32_t)p->ifindex),
+				.len = htonl(p->len),
+				.caplen = htonl(p->caplen),
+				.hatype = htons(p->hatype),
+				.outbound = p->outbound};
+	strbuf_add(payload, &h, sizeof(h));
+	strbuf_add(payload, p->data, p->caplen);
+}
+
+bool wire_packet_next(const char **payload, size_t *len, struct wire_packet *ret)
+{
+	struct packet_head h;
+	if (*len < sizeof(h))
+		return false;
+	memcpy(&h, *payload, sizeof(h));
+	*ret = (struct wire_packet){.t = be64toh(h.t),
+				    .ifindex = (int)ntohl(h.ifindex),
+				    .hatype = ntohs(h.hatype),
+				    .outbound = h.outbound,
+				    .len = ntohl(h.len),
+				    .data = *payload + sizeof(h),
+				    .caplen = ntohl(h.caplen)};
+	if (ret->caplen > *len - sizeof(h))
+		return false;
+	*payload += sizeof(h) + ret->caplen;
+	*len -= sizeof(h) + ret->caplen;
+	return true;
 }
 
 static const char *const class_names[] = {

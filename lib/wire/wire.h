@@ -12,7 +12,8 @@
  *
  * During `exec` both sides send STDIN/STDOUT/STDERR frames; an empty STDIN frame is end of input;
  * RESIZE carries two u16 (rows, columns), SIGNAL one byte. The result holds {"exit": N}.
- * Payloads are bounded (limits.h); a bad frame is -EPROTO and ends the connection.
+ * During `capture` the server sends PACKETS frames. Payloads are bounded (limits.h); a bad frame is
+ *-EPROTO and ends the connection.
  */
 #ifndef WIRE_WIRE_H
 #define WIRE_WIRE_H
@@ -32,7 +33,8 @@ enum wire_type {
 	WIRE_STDOUT = 3,
 	WIRE_STDERR = 4,
 	WIRE_RESIZE = 5,
-	WIRE_SIGNAL = 6
+	WIRE_SIGNAL = 6,
+	WIRE_PACKETS = 7
 };
 
 struct wire_frame {
@@ -66,6 +68,22 @@ int wire_recv(struct wire *w, struct wire_frame *ret, struct err *err);
 bool wire_pending(const struct wire *w);
 /* Receive a frame and parse it as a JSON object; new reference. 1, 0 or negative as above. */
 int wire_recv_json(struct wire *w, json_t **ret, struct err *err);
+
+/* A captured packet, as a PACKETS frame carries any number of them one behind the other. */
+struct wire_packet {
+	uint64_t t; /* nanoseconds since 1970 */
+	int ifindex;
+	uint16_t hatype; /* ARPHRD_* */
+	bool outbound;
+	uint32_t len; /* on the wire */
+	const void *data;
+	uint32_t caplen;
+};
+/* Append one to a payload. */
+void wire_packet_add(struct strbuf *payload, const struct wire_packet *p);
+/* Take the first one off; its data lies in the payload. False at the end, or when the rest is none.
+ */
+bool wire_packet_next(const char **payload, size_t *len, struct wire_packet *ret);
 
 /* An err as the protocol carries it, and back. */
 json_t *wire_err_to_json(const struct err *err);

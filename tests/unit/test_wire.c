@@ -191,6 +191,40 @@ static void errors_survive_the_way(void **state)
 	assert_true(back.text[0]);
 }
 
+static void packets_in_one_payload(void **state)
+{
+	const char a[] = "a frame", b[] = "";
+	const struct wire_packet in[] = {{.t = 1700000000123456789u,
+					  .ifindex = 7,
+					  .hatype = 1,
+					  .outbound = true,
+					  .len = 9000,
+					  .data = a,
+					  .caplen = sizeof(a)},
+					 {.t = 1, .ifindex = 300, .hatype = 768, .data = b}};
+	_strbuf_ struct strbuf all = STRBUF_INIT;
+	struct wire_packet out;
+	wire_packet_add(&all, &in[0]);
+	size_t first = all.len;
+	wire_packet_add(&all, &in[1]);
+	const char *at = strbuf_str(&all);
+	size_t left = all.len;
+	for (int i = 0; i < 2; i++) {
+		assert_true(wire_packet_next(&at, &left, &out));
+		assert_true(out.t == in[i].t && out.ifindex == in[i].ifindex &&
+			    out.hatype == in[i].hatype && out.outbound == in[i].outbound &&
+			    out.len == in[i].len && out.caplen == in[i].caplen);
+		assert_memory_equal(out.data, in[i].data, in[i].caplen);
+	}
+	assert_int_equal(left, 0);
+	assert_false(wire_packet_next(&at, &left, &out));
+	for (size_t n = 0; n < first; n++) { /* cut short anywhere */
+		at = strbuf_str(&all);
+		left = n;
+		assert_false(wire_packet_next(&at, &left, &out));
+	}
+}
+
 static void socket_paths(void **state)
 {
 	char buf[256];
@@ -218,6 +252,7 @@ int main(void)
 		T(a_large_message_passes),
 		T(sending_to_nobody_is_an_error),
 		cmocka_unit_test(errors_survive_the_way),
+		cmocka_unit_test(packets_in_one_payload),
 		cmocka_unit_test(socket_paths),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
