@@ -74,13 +74,22 @@ live() {
 	# what ipvsadm reads back is what the plan says, line by line (what drains aside)
 	diff <(labctl exec node/node01 -- ipvsadm --save -n | grep -v -- '-w 0$' | sort) \
 		<(labctl plan kube-proxy-ipvs --section kube-proxy --node node01 | grep '^-[Aa] -' | sort)
+	# every node answers for all addresses of services, unless told not to (strictARP)
+	asks() { labctl exec host/client -- busybox arping -c 1 -w 2 -I ens192 10.107.254.44; }
+	asks
 	# every scheduler by its name
 	local s
 	for s in wrr lc wlc lblc lblcr dh sh sed nq mh fo ovf rr; do
 		printf '%s\n' 'apiVersion: kubeproxy.config.k8s.io/v1alpha1' 'kind: KubeProxyConfiguration' \
-			'mode: ipvs' 'clusterCIDR: 10.244.0.0/16' "ipvs: {scheduler: $s}" | labctl apply -f - >/dev/null
+			'mode: ipvs' 'clusterCIDR: 10.244.0.0/16' \
+			"ipvs: {scheduler: $s, strictARP: true, excludeCIDRs: [9.9.9.0/24]}" | labctl apply -f - >/dev/null
 		labctl exec node/node01 -- ipvsadm --save -n | grep -E -- "^-A -u 10.96.0.10:53 -s $s( -b mh-port)?\$"
 	done
+	run labctl exec node/node01 -- sysctl -n net.ipv4.conf.all.arp_ignore net.ipv4.conf.all.arp_announce
+	[ "$output" = $'1\n2' ]
+	run ! asks
+	# somebody else's virtual server in excludeCIDRs is let be
+	labctl exec node/node01 -- ipvsadm -A -t 9.9.9.9:9
 	run labctl diff
 	has 'is as it should be'
 	labctl scale deploy/nginx-deployment --replicas 4 >/dev/null
@@ -99,6 +108,9 @@ live() {
 	labctl diff --fix
 	run labctl diff
 	[ "$status" = 0 ]
+	run labctl exec node/node01 -- ipvsadm -Ln
+	has '9.9.9.9:9 '
+	hasnt '7.7.7.7:7 '
 }
 
 @test "ipvs: an endpoint that goes keeps its connections, with weight 0, until they end" {
@@ -150,6 +162,18 @@ live() {
 	run labctl diff
 	[ "$status" = 0 ]
 	labctl down kube-proxy-ipvs
+}
+
+@test "1.23: what is marked for dropping is dropped by kubelet's chain, not refused" {
+	sed 's/^  cni: flannel/&\n  kubernetes: "1.23"/' "$ROOT/labs/traffic-policies.lab.yaml" >"$TEST_DIR/old.yaml"
+	labctl up "$TEST_DIR/old.yaml"
+	run labctl exec host/client -- timeout 5 wget -qO- http://100.100.137.202:30080/hostname
+	[ "$output" = web ]
+	run labctl trace host/client 100.100.137.201:30080
+	has 'dropped in node01 by a rule: -A KUBE-FIREWALL .*--mark 0x8000/0x8000 -j DROP'
+	run labctl diff
+	[ "$status" = 0 ]
+	labctl down traffic-policies
 }
 
 @test "userspace: a real relay: requests, round robin, no endpoints, killed" {

@@ -13,6 +13,7 @@
 
 #include "lib/kube/naming.h"
 #include "lib/plan/desired_build.h"
+#include "lib/plan/kubelet.h"
 #include "lib/plan/proxy.h"
 
 #define NS_NAME_MAX  200	/* so that LAB-NAME stays a file name */
@@ -302,6 +303,15 @@ static void proxy_part(struct dbuild *b, int ns, const struct cnode *n)
 	proxy_node(b, n);
 }
 
+static void kubelet_part(struct dbuild *b, int ns)
+{
+	_strbuf_ struct strbuf text = STRBUF_INIT;
+
+	kubelet_rules(b->c, &text);
+	if (text.len)
+		add_rules(b, ns, "kubelet", arena_strdup(b->a, strbuf_str(&text)));
+}
+
 static void build_node(struct dbuild *b, const struct cnode *n)
 {
 	int ns = b->first_node + n->index;
@@ -319,6 +329,7 @@ static void build_node(struct dbuild *b, const struct cnode *n)
 		docker_bridge(b, ns);
 	machine_files(b, ns);
 	proxy_part(b, ns, n);
+	kubelet_part(b, ns);
 	if (b->c->cni == CNI_FLANNEL)
 		flannel_node(b, n);
 	if (b->c->cni == CNI_CALICO)

@@ -114,7 +114,7 @@ struct dipset {
 
 /* Text for iptables-restore --noflush, applied in order. */
 struct drules {
-	const char *owner; /* "kube-proxy" | "flannel" | "calico" */
+	const char *owner; /* "kube-proxy" | "kubelet" | "flannel" | "calico" */
 	const char *text;
 };
 

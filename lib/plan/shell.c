@@ -225,6 +225,14 @@ static void ipvs_device(const struct printer *p, int i)
 	}
 }
 
+/* Kubelet's rules are no part of their own. */
+static bool wants_rules(const struct printer *p, const char *owner)
+{
+	if (strcmp(owner, "kubelet") == 0)
+		return whole(p);
+	return wants(p, strcmp(owner, "kube-proxy") == 0 ? SECTION_KUBE_PROXY : SECTION_CNI);
+}
+
 static void rules(const struct printer *p, int i)
 {
 	const struct dns *ns = &p->d->ns.v[i];
@@ -242,12 +250,9 @@ static void rules(const struct printer *p, int i)
 	}
 	if (wants(p, SECTION_KUBE_PROXY))
 		shell_services(p, i);
-	vec_foreach (struct drules, r, &ns->rules) {
-		bool proxy = strcmp(r->owner, "kube-proxy") == 0;
-
-		if (wants(p, proxy ? SECTION_KUBE_PROXY : SECTION_CNI))
+	vec_foreach (struct drules, r, &ns->rules)
+		if (wants_rules(p, r->owner))
 			shell_rules(p, i, r);
-	}
 }
 
 static void pod(const struct printer *p, int i)

@@ -5,6 +5,7 @@
 
 #include "lib/base/file.h"
 #include "lib/plan/flannel.h"
+#include "lib/plan/kubelet.h"
 #include "lib/plan/shell.h"
 
 #define FLANNEL "labs/flannel-vxlan.lab.yaml"
@@ -77,9 +78,10 @@ static void test_flannel_node(void **state)
 	assert_string_equal(MAC(n->fdbs.v[0].mac), "ae:f9:fd:4f:2a:16");
 	assert_ip(n->fdbs.v[0].dst, "100.100.137.202");
 	assert_ip(n->neighs.v[0].ip, "10.244.2.0");
-	assert_int_equal(n->rules.n, 2);
+	assert_int_equal(n->rules.n, 3);
 	assert_string_equal(n->rules.v[0].owner, "kube-proxy");
-	assert_string_equal(n->rules.v[1].owner, "flannel");
+	assert_string_equal(n->rules.v[1].owner, "kubelet");
+	assert_string_equal(n->rules.v[2].owner, "flannel");
 	assert_true(p.desired->needs_vxlan && !p.desired->needs_ipip && !p.desired->needs_ipset);
 }
 
@@ -138,7 +140,7 @@ static void test_calico(void **state)
 	assert_string_equal(n->ipsets.v[1].name, "cali40masq-ipam-pools");
 	assert_string_equal(n->ipsets.v[1].members.v[0], "10.244.0.0/16");
 	assert_string_equal(n->ipsets.v[2].members.v[0], "100.100.137.200");
-	assert_string_equal(n->rules.v[1].owner, "calico");
+	assert_string_equal(n->rules.v[2].owner, "calico");
 	assert_true(p.desired->needs_ipip && p.desired->needs_ipset && !p.desired->needs_vxlan);
 }
 
@@ -338,6 +340,51 @@ static void test_programs(void **state)
 	assert_int_equal(env, 3);
 }
 
+/* Kubelet's chains: up to 1.23 it makes what KUBE-MARK-DROP does, and what kube-proxy's mode does
+ * not; never anything twice. */
+static void test_kubelet(void **state)
+{
+	static const char canaries[] = ":KUBE-KUBELET-CANARY - [0:0]\n";
+	static const char firewall[] = "-A INPUT -j KUBE-FIREWALL\n-A OUTPUT -j KUBE-FIREWALL\n";
+	static const char drop[] =
+		"-A KUBE-FIREWALL -m comment --comment \"kubernetes firewall for dropping marked "
+		"packets\" -m mark --mark 0x8000/0x8000 -j DROP\n";
+	static const char mark[] = "-A KUBE-MARK-DROP -j MARK --set-xmark 0x8000/0x8000\n";
+	static const struct {
+		enum kube_version v;
+		enum proxy_mode mode;
+		bool firewall, drop, declares_drop, masq, hint;
+	} rows[] = {
+		{KUBE_1_20, PROXY_IPTABLES, true, true, false, false, false},
+		{KUBE_1_23, PROXY_IPVS, true, true, false, false, false},
+		{KUBE_1_20, PROXY_USERSPACE, true, true, true, true, false},
+		{KUBE_1_32, PROXY_IPTABLES, false, false, false, false, true},
+		{KUBE_1_36, PROXY_IPVS, true, false, false, false, true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct cluster_opts opts = {.version = &rows[i].v, .mode = &rows[i].mode};
+		_plan_ struct plan p = plan_of(FLANNEL, &opts);
+		_strbuf_ struct strbuf out = STRBUF_INIT;
+
+		kubelet_rules(p.cluster, &out);
+		const char *s = strbuf_str(&out);
+		assert_non_null(strstr(s, canaries));
+		assert_int_equal(strstr(s, firewall) != NULL, rows[i].firewall);
+		assert_int_equal(strstr(s, drop) != NULL, rows[i].drop);
+		assert_int_equal(strstr(s, mark) != NULL, rows[i].drop);
+		assert_int_equal(strstr(s, ":KUBE-MARK-DROP") != NULL, rows[i].declares_drop);
+		assert_int_equal(strstr(s, "-j MASQUERADE") != NULL, rows[i].masq);
+		assert_int_equal(strstr(s, ":KUBE-IPTABLES-HINT") != NULL, rows[i].hint);
+	}
+	enum proxy_mode nft = PROXY_NFTABLES;
+	_plan_ struct plan p = plan_of(FLANNEL, &(const struct cluster_opts){.mode = &nft});
+	_strbuf_ struct strbuf out = STRBUF_INIT;
+	kubelet_rules(p.cluster, &out);
+	assert_int_equal(out.len, 0);
+}
+
 /* flannel's rules: the lines of a golden dump, in their order. */
 static void test_flannel_rules(void **state)
 {
@@ -452,12 +499,13 @@ static void test_quoting(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_flannel_node), cmocka_unit_test(test_flannel_pod),
-		cmocka_unit_test(test_calico),	     cmocka_unit_test(test_cross_subnet),
-		cmocka_unit_test(test_calico_vxlan), cmocka_unit_test(test_all_versions),
-		cmocka_unit_test(test_names),	     cmocka_unit_test(test_files),
-		cmocka_unit_test(test_programs),     cmocka_unit_test(test_flannel_rules),
-		cmocka_unit_test(test_script),	     cmocka_unit_test(test_quoting),
+		cmocka_unit_test(test_flannel_node),  cmocka_unit_test(test_flannel_pod),
+		cmocka_unit_test(test_calico),	      cmocka_unit_test(test_cross_subnet),
+		cmocka_unit_test(test_calico_vxlan),  cmocka_unit_test(test_all_versions),
+		cmocka_unit_test(test_names),	      cmocka_unit_test(test_files),
+		cmocka_unit_test(test_programs),      cmocka_unit_test(test_kubelet),
+		cmocka_unit_test(test_flannel_rules), cmocka_unit_test(test_script),
+		cmocka_unit_test(test_quoting),
 	};
 
 	return cmocka_run_group_tests_name("desired", tests, NULL, NULL);
