@@ -9,7 +9,7 @@ Q        := $(if $(V),,@)
 
 PKGS_LIB  := jansson libmd
 PKGS_CTL  := yaml-0.1
-PKGS_LABD := libmnl libnl-3.0 libnl-genl-3.0 libnl-route-3.0 libsystemd
+PKGS_LABD := libmnl libnl-3.0 libnl-route-3.0 libsystemd
 
 WARN     := -Wall -Wextra -Werror -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes \
             -Wvla -Wundef -Wformat=2 -Wno-unused-parameter
@@ -87,7 +87,7 @@ FORCE:
 
 # ---- packages -------------------------------------------------------------------------------
 
-DEPS_BUILD := gcc make musl-tools pkg-config libnl-3-dev libnl-genl-3-dev libnl-route-3-dev libmnl-dev \
+DEPS_BUILD := gcc make musl-tools pkg-config libnl-3-dev libnl-route-3-dev libmnl-dev \
               libyaml-dev libjansson-dev libmd-dev uthash-dev libsystemd-dev
 DEPS_RUN   := iproute2 iptables ipset ipvsadm nftables conntrack bridge-utils net-tools curl tcpdump \
               busybox-static nginx-light dnsmasq-base bird2 user-mode-linux procps

@@ -32,7 +32,7 @@ int net_links(const struct net_ctx *x, int from, int to, struct err *err);
 int net_layer3(const struct net_ctx *x, int from, int to, struct err *err);
 
 /* Read a namespace back into the same form as desired (links, addrs, routes, neighs, fdbs), for
- * diff and tests, through libnl-route caches. Allocates from a. */
+ * diff and tests. Allocates from a. */
 int net_observe(struct arena *a, int netns, struct dns *ret, struct err *err);
 
 /* The interface index of a name in a namespace; negative errno. */

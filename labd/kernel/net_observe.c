@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * net_observe: a namespace's links, addresses, routes, neighbours and forwarding entries read back
- * into the form of the desired state; see net.h. libnl's caches give most of it; what they do not
- * carry (tunnels, hairpin, accept_ra, an address's metric, proxy_delay, FDB) is taken from the
- * dumps themselves.
+ * into the form of the desired state; see net.h. libnl asks, receives, and reads addresses, routes
+ * and neighbours into its caches. Links are read here (nlread.h), of the dump itself: libnl's know
+ * nothing of hairpin and accept_ra, and its parsers of link types read NULL when a message has
+ * statistics but no data of a type. So are an address's metric, proxy_delay, and the FDB.
  */
 #include "labd/kernel/nlbatch.h" /* first: libc's net/if.h, to which the kernel's headers give way */
 
@@ -18,8 +19,6 @@
 #include <netlink/cache.h>
 #include <netlink/netlink.h>
 #include <netlink/route/addr.h>
-#include <netlink/route/link.h>
-#include <netlink/route/link/inet.h>
 #include <netlink/route/neighbour.h>
 #include <netlink/route/route.h>
 #include <stdlib.h>
@@ -32,34 +31,39 @@
 #define USER_HZ 100 /* unit of proxy_delay */
 #define TRIES	5   /* while somebody changes what we list */
 
+/* A link of any kind: its name, and what it names by an index that may be listed after it. */
+struct nic {
+	int index, master, lower;
+	const char *name;
+	size_t link; /* of dns.links, or NO_LINK */
+};
+#define NO_LINK SIZE_MAX
+
 struct seen {
 	struct arena *a;
 	struct dns *ns;
 	struct nl_sock *sk;
-	struct nl_cache *links; /* for names */
+	vec_of(struct nic) nics;
 };
 
-static int nl_failed(struct err *err, int code, const char *what)
+static const struct nic *nic_of(const struct seen *s, int index)
 {
-	/* Something changed while it was being listed: the caller tries again. */
-	int num = code == -NLE_DUMP_INTR ? -EAGAIN : -EIO;
-	return err_set(err, num, "cannot read %s: %s", what, nl_geterror(code));
-}
-
-static const char *dev_name(struct seen *s, int index)
-{
-	char name[IFNAMSIZ];
-	if (index <= 0 || !rtnl_link_i2name(s->links, index, name, sizeof(name)) || !*name)
-		return NULL;
-	return arena_strdup(s->a, name);
-}
-
-static struct dlink *link_by_index(struct seen *s, int index)
-{
-	vec_foreach (struct dlink, l, &s->ns->links)
-		if (l->ifindex == index)
-			return l;
+	vec_foreach (const struct nic, n, &s->nics)
+		if (n->index == index)
+			return n;
 	return NULL;
+}
+
+static const char *dev_name(const struct seen *s, int index)
+{
+	const struct nic *n = nic_of(s, index);
+	return n ? n->name : NULL;
+}
+
+static struct dlink *link_by_index(const struct seen *s, int index)
+{
+	const struct nic *n = nic_of(s, index);
+	return n && n->link != NO_LINK ? &s->ns->links.v[n->link] : NULL;
 }
 
 static ip4 ip_of(struct nl_addr *a)
@@ -82,17 +86,19 @@ static struct cidr cidr_of(struct nl_addr *a)
 	return (struct cidr){ip_of(a), a ? prefix_of((int)nl_addr_get_prefixlen(a)) : 0};
 }
 
-static bool mac_of(struct nl_addr *a, struct mac *ret)
+/* Of its bytes; NULL: none. */
+static struct mac mac_of(const void *bytes)
 {
-	if (!a || nl_addr_get_len(a) != sizeof(ret->b))
-		return false;
-	memcpy(ret->b, nl_addr_get_binary_addr(a), sizeof(ret->b));
-	return true;
+	struct mac m = {{0}};
+	if (bytes)
+		memcpy(m.b, bytes, sizeof(m.b));
+	return m;
 }
 
 /* ---- links ---- */
 
-static bool kind_of(struct rtnl_link *l, enum dlink_kind *ret)
+static bool kind_of(const struct ifinfomsg *ifi, const struct nlattr *type, const char *name,
+		    enum dlink_kind *ret)
 {
 	static const struct {
 		const char *type;
@@ -101,25 +107,26 @@ static bool kind_of(struct rtnl_link *l, enum dlink_kind *ret)
 		{"veth", DLINK_VETH}, {"bridge", DLINK_BRIDGE}, {"vxlan", DLINK_VXLAN},
 		{"ipip", DLINK_IPIP}, {"dummy", DLINK_DUMMY},
 	};
-	const char *type = rtnl_link_get_type(l);
 	if (!type) {
 		*ret = DLINK_LO;
-		return rtnl_link_get_flags(l) & IFF_LOOPBACK;
+		return ifi->ifi_flags & IFF_LOOPBACK;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-		if (strcmp(kinds[i].type, type) != 0)
+		if (!nlread_is(type, kinds[i].type))
 			continue;
 		*ret = kinds[i].kind;
-		if (*ret == DLINK_IPIP && strcmp(rtnl_link_get_name(l), "tunl0") == 0)
+		if (*ret == DLINK_IPIP && strcmp(name, "tunl0") == 0)
 			*ret = DLINK_TUNL0;
 		return true;
 	}
 	return false;
 }
 
-static struct dconf conf_of(struct rtnl_link *l)
+static struct dconf conf_of(const struct nlattr *spec)
 {
 	struct dconf c = DCONF_NONE;
+	const struct nlattr *v4 = nlread_in(nlread_in(spec, AF_INET), IFLA_INET_CONF);
+	const struct nlattr *v6 = nlread_in(nlread_in(spec, AF_INET6), IFLA_INET6_CONF);
 	const struct {
 		unsigned id;
 		int *value;
@@ -130,16 +137,13 @@ static struct dconf conf_of(struct rtnl_link *l)
 		{IPV4_DEVCONF_ROUTE_LOCALNET, &c.route_localnet},
 		{IPV4_DEVCONF_ARP_NOTIFY, &c.arp_notify},
 	};
-	for (size_t i = 0; i < ARRAY_SIZE(get); i++) {
-		uint32_t v;
-		if (rtnl_link_inet_get_conf(l, get[i].id, &v) == 0)
-			*get[i].value = (int)v;
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(get); i++)
+		*get[i].value = nlread_s32_at(v4, get[i].id - 1, *get[i].value);
+	c.accept_ra6 = nlread_s32_at(v6, DEVCONF_ACCEPT_RA, c.accept_ra6);
 	return c;
 }
 
-/* Of the dump itself: libnl trusts a tunnel to have its data. */
-static void read_tunnel(struct seen *s, const struct nlattr *data, struct dlink *d)
+static void read_tunnel(const struct nlattr *data, struct dlink *d, struct nic *n)
 {
 	struct nlattrs v;
 	nlread_by_type(nlread_nest(data), &v);
@@ -147,58 +151,62 @@ static void read_tunnel(struct seen *s, const struct nlattr *data, struct dlink 
 		d->vni = nlread_u32(v.v[IFLA_VXLAN_ID]);
 		d->port = nlread_be16(v.v[IFLA_VXLAN_PORT]);
 		d->local = nlread_be32(v.v[IFLA_VXLAN_LOCAL]);
-		d->lower = dev_name(s, (int)nlread_u32(v.v[IFLA_VXLAN_LINK]));
+		n->lower = (int)nlread_u32(v.v[IFLA_VXLAN_LINK]);
 	} else if (d->kind == DLINK_IPIP) {
 		d->local = nlread_be32(v.v[IFLA_IPTUN_LOCAL]);
-		d->lower = dev_name(s, (int)nlread_u32(v.v[IFLA_IPTUN_LINK]));
+		n->lower = (int)nlread_u32(v.v[IFLA_IPTUN_LINK]);
 	}
 }
 
-static void see_link(struct nl_object *o, void *arg)
-{
-	struct seen *s = arg;
-	struct rtnl_link *l = (struct rtnl_link *)o;
-	enum dlink_kind kind;
-	if (!kind_of(l, &kind))
-		return; /* nothing a lab makes */
-	struct dlink *d = vec_push(s->a, &s->ns->links);
-	*d = (struct dlink){
-		.kind = kind,
-		.name = arena_strdup(s->a, rtnl_link_get_name(l)),
-		.mtu = rtnl_link_get_mtu(l),
-		.ifindex = rtnl_link_get_ifindex(l),
-		.up = rtnl_link_get_flags(l) & IFF_UP,
-		.zero_txqlen = kind == DLINK_VETH && rtnl_link_get_txqlen(l) == 0,
-		.master = dev_name(s, rtnl_link_get_master(l)),
-		.peer_ns = -1,
-		.conf = conf_of(l),
-	};
-	if (kind != DLINK_LO && kind != DLINK_TUNL0 && kind != DLINK_IPIP)
-		mac_of(rtnl_link_get_addr(l), &d->mac);
-}
-
-/* Tunnels, hairpin and accept_ra: of the link dump, but not (safely) of libnl's link. */
 static int see_link_message(struct nl_msg *m, void *arg)
 {
 	struct seen *s = arg;
 	const struct ifinfomsg *ifi = nlread_fixed(nlmsg_hdr(m), sizeof(*ifi));
-	struct dlink *l = ifi ? link_by_index(s, ifi->ifi_index) : NULL;
-	struct nlattrs at, in;
-	if (!l)
+	struct nlattrs at, info;
+	enum dlink_kind kind;
+	if (!ifi)
 		return NL_OK;
 	nlread_by_type(nlread_attrs(nlmsg_hdr(m), sizeof(*ifi)), &at);
-	nlread_by_type(nlread_nest(at.v[IFLA_LINKINFO]), &in);
-	read_tunnel(s, in.v[IFLA_INFO_DATA], l);
-	nlread_by_type(nlread_nest(in.v[IFLA_INFO_SLAVE_DATA]), &in);
-	l->hairpin = l->master && nlread_u8(in.v[IFLA_BRPORT_MODE]);
-	nlread_by_type(nlread_nest(at.v[IFLA_AF_SPEC]), &in);
-	nlread_by_type(nlread_nest(in.v[AF_INET6]), &in);
-	const struct nlattr *conf = in.v[IFLA_INET6_CONF];
-	if (nlread_len(conf) >= (DEVCONF_ACCEPT_RA + 1) * sizeof(int32_t))
-		memcpy(&l->conf.accept_ra6,
-		       (const char *)nlread_data(conf) + DEVCONF_ACCEPT_RA * sizeof(int32_t),
-		       sizeof(int32_t));
+	nlread_by_type(nlread_nest(at.v[IFLA_LINKINFO]), &info);
+	const char *name = nlread_str(s->a, at.v[IFLA_IFNAME]);
+	const struct nlattr *ll = at.v[IFLA_ADDRESS];
+	const void *mac = nlread_len(ll) == sizeof(struct mac) ? nlread_data(ll) : NULL;
+	if (!*name)
+		return NL_OK;
+	struct nic *n = vec_push(s->a, &s->nics);
+	*n = (struct nic){.index = ifi->ifi_index, .name = name, .link = NO_LINK};
+	if (!kind_of(ifi, info.v[IFLA_INFO_KIND], name, &kind))
+		return NL_OK; /* nothing a lab makes */
+	n->link = s->ns->links.n;
+	n->master = (int)nlread_u32(at.v[IFLA_MASTER]);
+	struct dlink *d = vec_push(s->a, &s->ns->links);
+	*d = (struct dlink){
+		.kind = kind,
+		.name = name,
+		.mtu = nlread_u32(at.v[IFLA_MTU]),
+		.ifindex = ifi->ifi_index,
+		.up = ifi->ifi_flags & IFF_UP,
+		.zero_txqlen = kind == DLINK_VETH && nlread_u32(at.v[IFLA_TXQLEN]) == 0,
+		.hairpin = nlread_u8(nlread_in(info.v[IFLA_INFO_SLAVE_DATA], IFLA_BRPORT_MODE)),
+		.peer_ns = -1,
+		.conf = conf_of(at.v[IFLA_AF_SPEC]),
+	};
+	if (kind != DLINK_LO && kind != DLINK_TUNL0 && kind != DLINK_IPIP)
+		d->mac = mac_of(mac);
+	read_tunnel(info.v[IFLA_INFO_DATA], d, n);
 	return NL_OK;
+}
+
+static void name_others(struct seen *s)
+{
+	vec_foreach (const struct nic, n, &s->nics) {
+		if (n->link == NO_LINK)
+			continue;
+		struct dlink *d = &s->ns->links.v[n->link];
+		d->master = n->master ? dev_name(s, n->master) : NULL;
+		d->lower = n->lower ? dev_name(s, n->lower) : NULL;
+		d->hairpin &= d->master != NULL;
+	}
 }
 
 static int see_neightbl_message(struct nl_msg *m, void *arg)
@@ -288,10 +296,12 @@ static void see_neigh(struct nl_object *o, void *arg)
 	struct rtnl_neigh *n = (struct rtnl_neigh *)o;
 	if (rtnl_neigh_get_family(n) != AF_INET || !(rtnl_neigh_get_state(n) & NUD_PERMANENT))
 		return;
-	struct dneigh d = {.dev = dev_name(s, rtnl_neigh_get_ifindex(n)),
-			   .ip = ip_of(rtnl_neigh_get_dst(n))};
-	mac_of(rtnl_neigh_get_lladdr(n), &d.mac);
-	*vec_push(s->a, &s->ns->neighs) = d;
+	const struct nl_addr *ll = rtnl_neigh_get_lladdr(n);
+	bool mac = ll && nl_addr_get_len(ll) == sizeof(struct mac);
+	*vec_push(s->a, &s->ns->neighs) =
+		(struct dneigh){.dev = dev_name(s, rtnl_neigh_get_ifindex(n)),
+				.ip = ip_of(rtnl_neigh_get_dst(n)),
+				.mac = mac_of(mac ? nl_addr_get_binary_addr(ll) : NULL)};
 }
 
 /* Only permanent entries with a remote address: a bridge's own have none. */
@@ -304,12 +314,9 @@ static int see_fdb_message(struct nl_msg *m, void *arg)
 		return NL_OK;
 	nlread_by_type(nlread_attrs(nlmsg_hdr(m), sizeof(*nd)), &at);
 	const struct nlattr *mac = at.v[NDA_LLADDR], *dst = at.v[NDA_DST];
-	if (nlread_len(mac) != sizeof(((struct dfdb *)NULL)->mac.b) ||
-	    nlread_len(dst) != sizeof(uint32_t))
-		return NL_OK;
-	struct dfdb *f = vec_push(s->a, &s->ns->fdbs);
-	*f = (struct dfdb){.dev = dev_name(s, nd->ndm_ifindex), .dst = nlread_be32(dst)};
-	memcpy(f->mac.b, nlread_data(mac), sizeof(f->mac.b));
+	if (nlread_len(mac) == sizeof(struct mac) && nlread_len(dst) == sizeof(uint32_t))
+		*vec_push(s->a, &s->ns->fdbs) = (struct dfdb){
+			dev_name(s, nd->ndm_ifindex), mac_of(nlread_data(mac)), nlread_be32(dst)};
 	return NL_OK;
 }
 
@@ -378,6 +385,13 @@ static void sort_all(struct dns *ns)
 
 /* ---- the whole ---- */
 
+static int nl_failed(struct err *err, int code, const char *what)
+{
+	/* Something changed while it was being listed: the caller tries again. */
+	int num = code == -NLE_DUMP_INTR ? -EAGAIN : -EIO;
+	return err_set(err, num, "cannot read %s: %s", what, nl_geterror(code));
+}
+
 /* hdr is the request's family header; its first byte is the family. */
 static int dump(struct seen *s, int type, const void *hdr, size_t size, nl_recvmsg_msg_cb_t cb,
 		const char *what, struct err *err)
@@ -413,10 +427,8 @@ static int see_links(struct seen *s, struct err *err)
 {
 	const struct ifinfomsg link = {.ifi_family = AF_UNSPEC};
 	const struct ndtmsg table = {.ndtm_family = AF_INET};
-	int r = rtnl_link_alloc_cache(s->sk, AF_UNSPEC, &s->links);
-	r = see_cache(s, r, s->links, see_link, "links", err);
-	if (r >= 0)
-		r = dump(s, RTM_GETLINK, &link, sizeof(link), see_link_message, "links", err);
+	int r = dump(s, RTM_GETLINK, &link, sizeof(link), see_link_message, "links", err);
+	name_others(s);
 	if (r >= 0 && answers_for_others(s))
 		r = dump(s, RTM_GETNEIGHTBL, &table, sizeof(table), see_neightbl_message,
 			 "neighbour tables", err);
@@ -461,7 +473,6 @@ static int see_all(struct seen *s, struct err *err)
 	r = r < 0 ? nl_failed(err, r, "the namespace") : see_links(s, err);
 	if (r >= 0)
 		r = see_layer3(s, err);
-	nl_cache_free(s->links);
 	nl_socket_free(s->sk);
 	return r;
 }

@@ -7,7 +7,7 @@
  * and its sequence number tells which object it is about. Nothing here ever waits.
  *
  * Also the two things that every user of it needs: being in another network namespace for a
- * moment, and the index of an interface there. Not for dumps (libnl reads, see net_observe.c).
+ * moment, and the index of an interface there. Not for dumps (see net_observe.c).
  */
 #ifndef KERNEL_NLBATCH_H
 #define KERNEL_NLBATCH_H

@@ -73,6 +73,16 @@ void nlread_by_type(struct nlread r, struct nlattrs *ret)
 			ret->v[nlread_type(a)] = a;
 }
 
+const struct nlattr *nlread_in(const struct nlattr *nest, unsigned type)
+{
+	const struct nlattr *a, *ret = NULL;
+	struct nlread r = nlread_nest(nest);
+	while ((a = nlread_attr(&r)))
+		if (nlread_type(a) == type)
+			ret = a;
+	return ret;
+}
+
 unsigned nlread_type(const struct nlattr *a)
 {
 	return a ? a->nla_type & NLA_TYPE_MASK : 0;
@@ -128,6 +138,13 @@ uint64_t nlread_be64(const struct nlattr *a)
 	uint64_t v = 0;
 	take(a, &v, sizeof(v));
 	return be64toh(v);
+}
+
+int32_t nlread_s32_at(const struct nlattr *a, size_t index, int32_t none)
+{
+	if (nlread_len(a) / sizeof(none) > index)
+		memcpy(&none, (const char *)nlread_data(a) + index * sizeof(none), sizeof(none));
+	return none;
 }
 
 const char *nlread_str(struct arena *a, const struct nlattr *attr)

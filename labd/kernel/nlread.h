@@ -3,7 +3,7 @@
  * nlread: walking what was read from a netlink socket, with every length checked. libmnl's own
  * walks take lengths over INT_MAX for small ones, and look up to three bytes behind a message; its
  * getters believe that an attribute is as long as its type wants. Pure. Not for writing messages
- * (libmnl) and not for libnl's caches.
+ * (libmnl).
  */
 #ifndef KERNEL_NLREAD_H
 #define KERNEL_NLREAD_H
@@ -43,6 +43,8 @@ struct nlattrs {
 	const struct nlattr *v[NLREAD_TYPES];
 };
 void nlread_by_type(struct nlread r, struct nlattrs *ret);
+/* The one of that type inside an attribute (of several the last); NULL: none. */
+const struct nlattr *nlread_in(const struct nlattr *nest, unsigned type);
 
 /* An attribute's type without flags; its bytes and their number. All allow NULL: 0. */
 unsigned nlread_type(const struct nlattr *a);
@@ -54,6 +56,8 @@ uint32_t nlread_u32(const struct nlattr *a);
 uint16_t nlread_be16(const struct nlattr *a);
 uint32_t nlread_be32(const struct nlattr *a);
 uint64_t nlread_be64(const struct nlattr *a);
+/* One of an array of numbers in this machine's byte order; `none` where the array is too short. */
+int32_t nlread_s32_at(const struct nlattr *a, size_t index, int32_t none);
 /* Its text up to a NUL or its end, as a string of the arena; "" of none. */
 const char *nlread_str(struct arena *a, const struct nlattr *attr);
 /* Is it just this text? */

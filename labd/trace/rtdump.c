@@ -81,17 +81,6 @@ static int run(struct dump *d, int type, const void *hdr, size_t size, uint16_t 
 	}
 }
 
-static int conf_of(const struct nlattr *spec, unsigned id)
-{
-	struct nlattrs fam, inet;
-	nlread_by_type(nlread_nest(spec), &fam);
-	nlread_by_type(nlread_nest(fam.v[AF_INET]), &inet);
-	const struct nlattr *conf = inet.v[IFLA_INET_CONF];
-	if (nlread_len(conf) < id * sizeof(uint32_t))
-		return -1;
-	return (int)((const uint32_t *)nlread_data(conf))[id - 1];
-}
-
 static void see_tunnel(const struct nlattr *data, struct rec_if *i)
 {
 	struct nlattrs v;
@@ -113,6 +102,8 @@ static void see_link(struct dump *d, const struct nlmsghdr *h)
 	nlread_by_type(nlread_attrs(h, sizeof(*ifi)), &at);
 	nlread_by_type(nlread_nest(at.v[IFLA_LINKINFO]), &info);
 	const struct nlattr *kind = info.v[IFLA_INFO_KIND];
+	const struct nlattr *conf =
+		nlread_in(nlread_in(at.v[IFLA_AF_SPEC], AF_INET), IFLA_INET_CONF);
 	struct rec_if *i = vec_push(d->a, &d->ns->ifs);
 	*i = (struct rec_if){
 		.ifindex = ifi->ifi_index,
@@ -125,9 +116,9 @@ static void see_link(struct dump *d, const struct nlmsghdr *h)
 		.up = ifi->ifi_flags & IFF_UP,
 		.peer_ns = -1,
 		.peer_ifindex = (int)nlread_u32(at.v[IFLA_LINK]),
-		.rp_filter = conf_of(at.v[IFLA_AF_SPEC], IPV4_DEVCONF_RP_FILTER),
-		.proxy_arp = conf_of(at.v[IFLA_AF_SPEC], IPV4_DEVCONF_PROXY_ARP),
-		.forwarding = conf_of(at.v[IFLA_AF_SPEC], IPV4_DEVCONF_FORWARDING),
+		.rp_filter = nlread_s32_at(conf, IPV4_DEVCONF_RP_FILTER - 1, -1),
+		.proxy_arp = nlread_s32_at(conf, IPV4_DEVCONF_PROXY_ARP - 1, -1),
+		.forwarding = nlread_s32_at(conf, IPV4_DEVCONF_FORWARDING - 1, -1),
 	};
 	/* for the time being; see name_masters() */
 	if (at.v[IFLA_MASTER])

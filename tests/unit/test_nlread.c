@@ -107,6 +107,30 @@ static void test_values(void **state)
 	assert_false(nlread_is(NULL, "lo"));
 }
 
+static void test_nested(void **state)
+{
+	/* {1: {2: an array of two numbers}, 1: shorter} and a number's worth behind it */
+	const struct {
+		struct nlattr outer, inner;
+		int32_t v[2];
+		struct nlattr behind;
+	} in = {{.nla_len = 16, .nla_type = 1 | NLA_F_NESTED},
+		{.nla_len = 12, .nla_type = 2},
+		{7, -8},
+		{.nla_len = 4, .nla_type = 2}};
+	struct nlattr *p = exactly(&in, sizeof(in));
+	const struct nlattr *array = nlread_in(p, 2);
+	assert_ptr_equal(array, p + 1);
+	assert_null(nlread_in(p, 1));
+	assert_null(nlread_in(NULL, 1));
+	assert_int_equal(nlread_s32_at(array, 0, -1), 7);
+	assert_int_equal(nlread_s32_at(array, 1, -1), -8);
+	assert_int_equal(nlread_s32_at(array, 2, -1), -1);
+	assert_int_equal(nlread_s32_at(array, SIZE_MAX, -1), -1);
+	assert_int_equal(nlread_s32_at(NULL, 0, 5), 5);
+	free(p);
+}
+
 static void test_error(void **state)
 {
 	struct {
@@ -127,9 +151,8 @@ static void test_error(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_messages),
-		cmocka_unit_test(test_attributes),
-		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_messages), cmocka_unit_test(test_attributes),
+		cmocka_unit_test(test_values),	 cmocka_unit_test(test_nested),
 		cmocka_unit_test(test_error),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
