@@ -29,8 +29,12 @@
 /* On a terminal the user sees what takes time; nothing of it goes where the trace goes. */
 static void on_progress(const json_t *message, void *arg)
 {
-	const char *text = obj_str(message, "text", NULL);
+	const char *text = obj_str(message, "text", NULL), *note = obj_str(message, "note", NULL);
 	_strbuf_ struct strbuf safe = STRBUF_INIT;
+	if (note) {
+		term_safe(note, &safe);
+		fprintf(stderr, "%snote: %s\n", *(bool *)arg ? "\r\033[K" : "", strbuf_str(&safe));
+	}
 	if (!text || !isatty(STDERR_FILENO))
 		return;
 	term_safe(text, &safe);

@@ -18,6 +18,11 @@ static void on_progress(void *arg, const char *text)
 	session_progress(arg, json_pack("{s:s}", "text", text));
 }
 
+static void on_note(void *arg, const char *text)
+{
+	session_progress(arg, json_pack("{s:s}", "note", text));
+}
+
 static void on_frozen(void *arg, const struct freeze_at *at)
 {
 	session_progress(arg, json_pack("{s:{s:s, s:s, s:s, s:s, s:i, s:s}}", "frozen", "node",
@@ -83,7 +88,7 @@ int trace_call(struct session *s, const struct stored *lab, const json_t *args, 
 {
 	char tool[128];
 	snprintf(tool, sizeof(tool), "labd %s", wire_build());
-	struct trace_opts o = {.tool = tool, .progress = on_progress, .arg = s};
+	struct trace_opts o = {.tool = tool, .progress = on_progress, .note = on_note, .arg = s};
 	const struct freezer freezer = {.frozen = on_frozen, .key = on_key, .arg = s};
 	struct recording *rec = NULL;
 	int r = read_args(args, &o, err);

@@ -201,3 +201,46 @@ int target_resolve(const struct desired *d, const char *text, const char *ns, st
 	ret->dns_name = ret->host = p.name;
 	return need_port(&p, text, ret, err);
 }
+
+static uint8_t ip_proto(enum proto p)
+{
+	return p == PROTO_TCP ? IPPROTO_TCP : p == PROTO_UDP ? IPPROTO_UDP : IPPROTO_SCTP;
+}
+
+static const char *no_service_port(const struct desired *d, const struct csvc *s,
+				   const struct target *t)
+{
+	_strbuf_ struct strbuf b = STRBUF_INIT;
+	vec_foreach (const struct csvcport, sp, &s->ports) {
+		if (sp->port->port == t->port && ip_proto(sp->port->proto) == t->proto)
+			return NULL;
+		strbuf_addf(&b, "%s%u/%s", b.len ? ", " : "", sp->port->port,
+			    proto_str(sp->port->proto));
+	}
+	return arena_printf(
+		d->arena, "service %s/%s has no port %u/%s, only %s: no rule takes such a packet",
+		s->ns, s->name, t->port, t->proto == IPPROTO_UDP ? "udp" : "tcp", strbuf_str(&b));
+}
+
+static const char *no_node_port(const struct desired *d, const struct target *t)
+{
+	vec_foreach (const struct csvc, s, &d->cluster->services)
+		vec_foreach (const struct csvcport, sp, &s->ports)
+			if (sp->node_port == t->port && ip_proto(sp->port->proto) == t->proto)
+				return NULL;
+	return arena_printf(d->arena, "no service has the node port %u/%s", t->port,
+			    t->proto == IPPROTO_UDP ? "udp" : "tcp");
+}
+
+const char *target_note(const struct desired *d, const struct target *t)
+{
+	if (t->proto == IPPROTO_ICMP || !t->ip)
+		return NULL;
+	vec_foreach (const struct csvc, s, &d->cluster->services)
+		if (s->cluster_ip == t->ip)
+			return no_service_port(d, s, t);
+	vec_foreach (const struct cnode, n, &d->cluster->nodes)
+		if (n->ip == t->ip && t->port >= NODE_PORT_MIN && t->port <= NODE_PORT_MAX)
+			return no_node_port(d, t);
+	return NULL;
+}

@@ -23,4 +23,8 @@ struct target {
 int target_resolve(const struct desired *d, const char *text, const char *ns, struct target *ret,
 		   struct err *err);
 
+/* What a beginner overlooks: the address is a Service's, or a node's and the port in the range of
+ * node ports, and no Service has that port there. One line in d's arena, or NULL. */
+const char *target_note(const struct desired *d, const struct target *t);
+
 #endif

@@ -540,6 +540,9 @@ static int run_all(struct run *x, const struct engine *e, struct err *err)
 {
 	const char *backend = store_backend(e, x->lab) == IPT_NFT ? "nft" : "legacy";
 	int r = resolve(x, err);
+	const char *note = r == 0 ? target_note(x->lab->desired, &x->to) : NULL;
+	if (note && x->o->note)
+		x->o->note(x->o->arg, note);
 	if (r == 0)
 		r = open_netns(x, err);
 	if (r == 0)

@@ -24,6 +24,7 @@ struct trace_opts {
 	unsigned wait_ms;      /* at most, for the first answer; 0: the usual */
 	unsigned size;	       /* of the probe's biggest packet, as IP counts it; 0: as it comes */
 	void (*progress)(void *arg, const char *text); /* or NULL */
+	void (*note)(void *arg, const char *text);     /* what the user should know; or NULL */
 	void *arg;
 	const struct freezer *freeze; /* hold the first packet at each hook; NULL: do not. No
 				       * timing, and no delta_ns, is made then */

@@ -6,9 +6,6 @@
 #include "lib/kube/bind.h"
 #include "lib/kube/check.h"
 
-#define NODE_PORT_MIN 30000
-#define NODE_PORT_MAX 32767
-
 const struct cidr check_service_network = {0x0a600000, 12};
 
 static bool default_services(const struct checker *k)

@@ -151,6 +151,10 @@ struct deployment {
 
 enum svc_type { SVC_CLUSTER_IP, SVC_NODE_PORT, SVC_LOAD_BALANCER, SVC_EXTERNAL_NAME };
 
+/* kube-apiserver's default --service-node-port-range */
+#define NODE_PORT_MIN 30000
+#define NODE_PORT_MAX 32767
+
 struct service_port {
 	const char *name; /* "" when unnamed */
 	enum proto proto;

@@ -162,6 +162,34 @@ static void test_bad_target(void **state)
 	}
 }
 
+static void test_note(void **state)
+{
+	static const struct {
+		const char *to, *note;
+	} c[] = {
+		{"nginx-deployment:80", NULL},
+		{"nginx-deployment:81", "service default/nginx-deployment has no port 81/tcp, only "
+					"80/tcp: no rule takes such a packet"},
+		{"kube-dns.kube-system:53/udp", NULL},
+		{"10.96.0.10:54/udp",
+		 "service kube-system/kube-dns has no port 54/udp, only 53/udp, "
+		 "53/tcp, 9153/tcp: no rule takes such a packet"},
+		{"node/node01:31856", NULL},
+		{"node/node01:31857", "no service has the node port 31857/tcp"},
+		{"node/node01:22", NULL},
+		{"10.244.2.5:81", NULL},
+		{"10.96.0.10/icmp", NULL},
+	};
+	struct lab *l = *state;
+	for (size_t i = 0; i < ARRAY_SIZE(c); i++) {
+		struct target t;
+		struct err err = {0};
+		assert_int_equal(target_resolve(l->d, c[i].to, "default", &t, &err), 0);
+		const char *note = target_note(l->d, &t);
+		assert_string_equal(note ? note : "", c[i].note ? c[i].note : "");
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -169,6 +197,7 @@ int main(void)
 		cmocka_unit_test(test_prefix),
 		cmocka_unit_test_setup_teardown(test_target, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_bad_target, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_note, set_up, tear_down),
 	};
 	return cmocka_run_group_tests_name("trace_parse", tests, NULL, NULL);
 }
