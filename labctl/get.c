@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* get: the verbs get and describe. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "labctl/objects.h"
+#include "labctl/watch.h"
 #include "lib/base/cleanup.h"
 #include "lib/view/describe.h"
 #include "lib/view/describe_kernel.h"
 #include "lib/view/obj.h"
+#include "lib/view/selector.h"
 
 #define DESCRIBE_TIMEOUT_S 300 /* of a lab with tens of thousands of rules */
 
@@ -62,6 +65,20 @@ static int find_all(const struct source *s, const struct ask *ask, bool beginnin
 		json_decref(items);
 	}
 	return 0;
+}
+
+/* Of what was found only what has these labels. */
+static void keep_labelled(struct found *f, const char *selector)
+{
+	f->objects = 0;
+	for (size_t i = 0; i < f->n; i++) {
+		size_t k = json_array_size(f->items[i]);
+		while (k-- > 0)
+			if (!selector_match(selector, obj_at(json_array_get(f->items[i], k),
+							     "metadata.labels")))
+				json_array_remove(f->items[i], k);
+		f->objects += json_array_size(f->items[i]);
+	}
 }
 
 static void print_tables(const struct found *f, struct view_list *v)
@@ -127,18 +144,39 @@ static int find_asked(const struct opts *o, bool beginnings, struct ask *ask, st
 	return r < 0 ? r : find_all(s, ask, beginnings, f, err);
 }
 
+/* Flags that do not go together, and -l as kubectl means it. */
+static int check_get(const struct opts *o, const char *form, struct err *err)
+{
+	const char *lab = o->val[FLAG_LAB];
+	if (lab && strpbrk(lab, "=!(,")) {
+		err_setc(err, EINVAL, ERR_USAGE, "-l names the lab, and \"%.60s\" is none", lab);
+		return err_hint(err, "for labels: --selector '%.60s'", lab);
+	}
+	if (o->val[FLAG_WATCH] && *form && strcmp(form, "wide") != 0)
+		return err_setc(err, EINVAL, ERR_USAGE, "-w prints tables, not -o %s", form);
+	return o->val[FLAG_SELECTOR] ? selector_check(o->val[FLAG_SELECTOR], err) : 0;
+}
+
 int verb_get(const struct opts *o, struct err *err)
 {
 	const char *form = o->val[FLAG_OUTPUT] ? o->val[FLAG_OUTPUT] : "";
+	const char *selector = o->val[FLAG_SELECTOR];
 	struct ask ask;
 	struct source s;
 	_cleanup_(found_free) struct found f = {.n = 0};
-	int r = find_asked(o, false, &ask, &s, &f, err);
+	int r = check_get(o, form, err);
+	if (r == 0)
+		r = find_asked(o, false, &ask, &s, &f, err);
+	if (r == 0 && o->val[FLAG_WATCH] && ask.n != 1)
+		r = err_setc(err, EINVAL, ERR_USAGE, "-w watches one kind, or one object");
 	if (r < 0)
 		return r;
+	if (selector)
+		keep_labelled(&f, selector);
 	struct view_list v = {.wide = strcmp(form, "wide") == 0,
 			      .namespaces = o->val[FLAG_ALL_NAMESPACES] != NULL,
 			      .no_headers = o->val[FLAG_NO_HEADERS] != NULL,
+			      .labels = o->val[FLAG_SHOW_LABELS] != NULL,
 			      .prefix = !ask.one_kind || strcmp(o->args[0], "all") == 0,
 			      .now = time(NULL)};
 	if (strcmp(form, "json") == 0 || strcmp(form, "yaml") == 0)
@@ -147,8 +185,10 @@ int verb_get(const struct opts *o, struct err *err)
 		print_names(&f);
 	else if (f.objects)
 		print_tables(&f, &v);
-	else if (!f.missing)
+	else if (!f.missing && !o->val[FLAG_WATCH])
 		print_none(&s, &ask);
+	if (o->val[FLAG_WATCH] && !f.missing)
+		r = watch_objects(&s, &ask.v[0], selector, &v, json_incref(f.items[0]), err);
 	return r < 0 ? r : f.missing ? ERR_NOT_FOUND : 0;
 }
 

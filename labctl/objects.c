@@ -10,6 +10,7 @@
 #include "lib/base/strbuf.h"
 #include "lib/kube/fault.h"
 #include "lib/view/obj.h"
+#include "lib/view/selector.h"
 
 #define MAX_NEAR 512 /* names compared for "did you mean" */
 
@@ -161,4 +162,22 @@ void objects_not_found(const struct view_kind *k, const char *name, const json_t
 		*k->group ? "." : "", k->group, name);
 	if (near)
 		fprintf(stderr, "  hint: did you mean %s?\n", near);
+}
+
+int objects_select(const struct source *s, const struct asked *a, const char *selector,
+		   json_t **items, struct err *err)
+{
+	json_t *all = NULL, *o;
+	int r = objects_fetch(s, a->kind, &all, err);
+	if (r < 0)
+		return r;
+	json_t *named = objects_named(all, a->name, false);
+	json_decref(all);
+	*items = json_array();
+	size_t i;
+	json_array_foreach (named, i, o)
+		if (!selector || selector_match(selector, obj_at(o, "metadata.labels")))
+			json_array_append(*items, o);
+	json_decref(named);
+	return 0;
 }

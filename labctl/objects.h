@@ -38,6 +38,10 @@ int objects_fetch(const struct source *s, const struct view_kind *k, json_t **it
 /* The elements of items that are asked for: a new array, empty if there is none. With
  * `beginnings`, a name that fits none exactly is the beginning of names. */
 json_t *objects_named(const json_t *items, const char *name, bool beginnings);
+/* Fetched, and of them those of this name (NULL: all) and with these labels (NULL: any); a new
+ * array. */
+int objects_select(const struct source *s, const struct asked *a, const char *selector,
+		   json_t **items, struct err *err);
 /* Print kubectl's line for what is not there, and what may have been meant. */
 void objects_not_found(const struct view_kind *k, const char *name, const json_t *items);
 

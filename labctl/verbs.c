@@ -65,6 +65,10 @@ static const struct flag get_flags[] = {
 	OUTPUT,
 	NS,
 	{FLAG_ALL_NAMESPACES, 'A', "all-namespaces", NULL, "objects of all namespaces"},
+	{FLAG_SELECTOR, 0, "selector", "LABELS",
+	 "only objects with these labels: app=web,tier!=db"},
+	{FLAG_SHOW_LABELS, 0, "show-labels", NULL, "the labels, in a last column"},
+	{FLAG_WATCH, 'w', "watch", NULL, "go on with what changes, until Ctrl-C"},
 	{FLAG_NO_HEADERS, 0, "no-headers", NULL, "no heading line"},
 	LAB,
 };
@@ -73,6 +77,7 @@ static const char *const get_examples[] = {
 	"labctl get svc,endpoints",
 	"labctl get node/node01 -o yaml",
 	"labctl get all -A",
+	"labctl get pods --selector app=nginx -w",
 	NULL,
 };
 

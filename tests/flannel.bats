@@ -43,6 +43,29 @@ setup() {
 	has '^nginx-deployment +NodePort +10\.107\.254\.44 +<none> +80:31856/TCP +'
 }
 
+@test "get: by labels, with labels, and -w prints what changes" {
+	run labctl get pods --selector app=nginx --show-labels
+	[ "${#lines[@]}" = 2 ]
+	has '^nginx-deployment-6b9d659f5f-qbchs .* app=nginx,pod-template-hash=6b9d659f5f$'
+	run labctl get pods -l app=nginx
+	[ "$status" = 2 ]
+	has "for labels: --selector 'app=nginx'"
+	labctl get pods --selector app=nginx -w --no-headers >"$TEST_DIR/watched" 3>&- &
+	watch=$!
+	for _ in $(seq 100); do
+		[ ! -s "$TEST_DIR/watched" ] || break
+		sleep 0.1
+	done
+	labctl scale deploy/nginx-deployment --replicas 2
+	for _ in $(seq 100); do
+		[ "$(wc -l <"$TEST_DIR/watched")" -lt 2 ] || break
+		sleep 0.1
+	done
+	kill "$watch"
+	labctl scale deploy/nginx-deployment --replicas 1
+	[ "$(grep -c '^nginx-deployment-6b9d659f5f-.* 1/1 ' "$TEST_DIR/watched")" = 2 ]
+}
+
 @test "describe configmap kube-proxy shows what kubectl shows" {
 	run labctl describe configmap kube-proxy -n kube-system
 	has '^Name: +kube-proxy$'

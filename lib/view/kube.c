@@ -358,7 +358,7 @@ static void headings(const struct view_kind *k, const struct view_list *v, struc
 		strbuf_adds(out, k->wide);
 	else if (is_node(k))
 		strbuf_adds(out, "\tVERSION");
-	strbuf_addc(out, '\n');
+	strbuf_adds(out, v->labels ? "\tLABELS\n" : "\n");
 }
 
 static void row(const struct view_kind *k, const json_t *o, const struct view_list *v,
@@ -381,6 +381,10 @@ static void row(const struct view_kind *k, const json_t *o, const struct view_li
 		node_version(o, out);
 	if (v->wide && k->wide_cells)
 		k->wide_cells(o, out);
+	if (v->labels) {
+		strbuf_addc(out, '\t');
+		obj_labels(obj_at(o, "metadata.labels"), ",", out);
+	}
 	strbuf_addc(out, '\n');
 }
 

@@ -33,6 +33,7 @@ const struct view_kind *view_kind_find(const char *word);
 
 struct view_list {
 	bool wide, namespaces, no_headers;
+	bool labels; /* a last column LABELS */
 	bool prefix; /* "pod/NAME" in the NAME column, for several kinds at once */
 	time_t now;
 };

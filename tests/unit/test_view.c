@@ -14,6 +14,7 @@
 #include "lib/view/describe.h"
 #include "lib/view/kube.h"
 #include "lib/view/obj.h"
+#include "lib/view/selector.h"
 #include "lib/view/table.h"
 
 #define NOW 1735700000 /* 2025-01-01T02:53:20Z */
@@ -322,6 +323,50 @@ static void describe_generic(void **state)
 }
 
 /* Objects come from an engine: whatever their shape, printing them must not fail. */
+static void selectors(void **state)
+{
+	static const struct {
+		const char *text;
+		bool taken;
+	} c[] = {
+		{"app=web", true},
+		{"app==web,tier!=db", true},
+		{" app = web , tier", true},
+		{"tier=db", false},
+		{"app!=web", false},
+		{"other!=x", true},
+		{"tier", true},
+		{"!tier", false},
+		{"!other", true},
+		{"app in (db, web)", true},
+		{"app in (db)", false},
+		{"app notin (db,cache)", true},
+		{"app notin (web),tier", false},
+		{"other notin (x)", true},
+		{"other in (x)", false},
+		{"empty=", true},
+		{"app=", false},
+		{"", true},
+		{"app=we", false},
+		{"app in (we,eb)", false},
+	};
+	static const char *const bad[] = {"=web",	"app=web,",    ",", "app web",
+					  "app in web", "app in (web", "!", "app=a b",
+					  "app>3",	"app in (a) b"};
+	json_t *labels = json_pack("{s:s, s:s, s:s}", "app", "web", "tier", "front", "empty", "");
+	struct err err;
+	for (size_t i = 0; i < ARRAY_SIZE(c); i++) {
+		assert_int_equal(selector_check(c[i].text, &err), 0);
+		if (selector_match(c[i].text, labels) != c[i].taken)
+			fail_msg("%s", c[i].text);
+	}
+	assert_false(selector_match("app", NULL));
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		if (selector_check(bad[i], &err) == 0)
+			fail_msg("%s was taken", bad[i]);
+	json_decref(labels);
+}
+
 static void odd_objects(void **state)
 {
 	static const char *const odd[] = {
@@ -364,6 +409,7 @@ int main(void)
 		cmocka_unit_test(describe_service),
 		cmocka_unit_test(describe_environment),
 		cmocka_unit_test(describe_generic),
+		cmocka_unit_test(selectors),
 		cmocka_unit_test(odd_objects),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
