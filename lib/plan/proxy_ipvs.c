@@ -19,10 +19,12 @@
 
 static const struct ipvs_layout layout_1_20 = {
 	.node_loopback = true,
+	.sctp_masq_first = true,
 	.localnet = true,
 };
 static const struct ipvs_layout layout_1_23 = {
 	.health = true,
+	.internal_policy = true,
 	.fallback = true,
 	.one_established = true,
 	.skip_own = true,
@@ -32,6 +34,7 @@ static const struct ipvs_layout layout_1_23 = {
 };
 static const struct ipvs_layout layout_1_32 = {
 	.health = true,
+	.internal_policy = true,
 	.fallback = true,
 	.own_firewall = true,
 	.no_loopback = true,
@@ -231,7 +234,8 @@ static void add_cluster_ip(struct ipvs *x, const struct svc_plan *p)
 	ip4 ip = p->svc->cluster_ip;
 	member(x, SET_CLUSTER_IP, address_member(x, p, ip));
 	bind_address(x, ip, false);
-	virtual_service(x, p, ip, p->port->port->port, p->internal_local);
+	virtual_service(x, p, ip, p->port->port->port,
+			x->layout->internal_policy && p->svc->obj->itp_local);
 }
 
 static void add_external_ips(struct ipvs *x, const struct svc_plan *p)
@@ -244,13 +248,16 @@ static void add_external_ips(struct ipvs *x, const struct svc_plan *p)
 	}
 }
 
-/* An ipset takes no network of length 0: kube-proxy cannot add it and goes on. */
+/* An ipset takes no network of length 0: kube-proxy cannot add it and goes on, but writes the rules
+ * of a set that has something. */
 static void add_ranges(struct ipvs *x, const struct svc_plan *p, ip4 vip)
 {
 	const char *at = address_member(x, p, vip);
 	member(x, SET_LB_FW, at);
 	vec_foreach (struct cidr, r, &p->svc->obj->source_ranges)
-		if (r->len > 0)
+		if (r->len == 0)
+			x->open_ranges = true;
+		else
 			member(x, SET_LB_SOURCE_CIDR,
 			       r->len == 32
 				       ? arena_printf(x->arena, "%s,%s", at, IP4(r->addr))
@@ -320,7 +327,7 @@ static void choose_node_ips(struct ipvs *x)
 		if (all && (*ip >> 24 != LOOPBACK_NET || x->layout->node_loopback))
 			*vec_push(x->arena, &x->node_ips) = *ip;
 	vec_foreach (ip4, ip, &p->node_port_addrs)
-		if (!all && *ip >> 24 != LOOPBACK_NET)
+		if (!all && (*ip >> 24 != LOOPBACK_NET || x->layout->node_loopback))
 			*vec_push(x->arena, &x->node_ips) = *ip;
 }
 

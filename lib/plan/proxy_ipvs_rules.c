@@ -16,7 +16,7 @@ struct rules {
 
 static bool filled(const struct rules *r, enum ipvs_set s)
 {
-	return r->x->sets[s].n > 0;
+	return r->x->sets[s].n > 0 || (s == SET_LB_SOURCE_CIDR && r->x->open_ranges);
 }
 
 /* FROM is what stands in front, with a space behind it, or "". */
@@ -58,9 +58,15 @@ static void emit_node_ports(struct rules *r)
 		{"-p sctp ", "dst,dst", SET_NODE_PORT_LOCAL_SCTP, SET_NODE_PORT_SCTP},
 	};
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		match(r, r->node_port, kinds[i].local, kinds[i].proto, kinds[i].dirs, "RETURN");
+		bool late = kinds[i].all == SET_NODE_PORT_SCTP && r->x->layout->sctp_masq_first;
+		if (!late)
+			match(r, r->node_port, kinds[i].local, kinds[i].proto, kinds[i].dirs,
+			      "RETURN");
 		match(r, r->node_port, kinds[i].all, kinds[i].proto, kinds[i].dirs,
 		      "KUBE-MARK-MASQ");
+		if (late)
+			match(r, r->node_port, kinds[i].local, kinds[i].proto, kinds[i].dirs,
+			      "RETURN");
 	}
 }
 

@@ -44,6 +44,8 @@ struct ipvs_layout {
 	bool any_state;	      /* 1.22: endpoints that are not ready count for hairpin traffic */
 	bool reuse_kept;      /* 1.22: conn_reuse_mode is left alone on kernels since 5.9 */
 	bool node_loopback;   /* up to 1.20: 127.0.0.1 takes node ports */
+	bool sctp_masq_first; /* up to 1.20: SCTP is marked before the policy Local is looked at */
+	bool internal_policy; /* 1.22: internalTrafficPolicy is read */
 	bool localnet;	      /* up to 1.23: route_localnet is set */
 };
 
@@ -59,6 +61,7 @@ struct ipvs {
 	struct arena *arena;
 	struct ipvs_state *ret;
 	strs sets[N_IPVS_SETS]; /* members */
+	bool open_ranges; /* a source range of length 0, which no set takes, was meant for one */
 	vec_of(struct ipvs_closed) closed;
 	vec_of(ip4) node_ips; /* that take node ports */
 	struct strbuf services;

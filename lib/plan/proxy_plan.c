@@ -30,8 +30,9 @@ static const struct semantics {
 	bool localhost_option; /* localhostNodePorts is read (1.26) */
 	bool be_liberal;       /* nf_conntrack_tcp_be_liberal is looked at (1.29) */
 	bool only_ready_counted; /* towards large cluster mode (1.20) */
+	bool one_list;		 /* nodePortAddresses are not parted by family (1.20) */
 } versions[] = {
-	[KUBE_1_20] = {.only_ready_counted = true},
+	[KUBE_1_20] = {.only_ready_counted = true, .one_list = true},
 	[KUBE_1_23] = {.internal_policy = true, .internal_narrows = true},
 	[KUBE_1_32] = {SINCE_1_32},
 	[KUBE_1_36] = {SINCE_1_32, .node_hints = true},
@@ -98,7 +99,8 @@ static void plan_service(struct arena *a, const struct semantics *sem, const str
 	/* Even with the external policy Local, pods and the node itself reach all endpoints. */
 	if (!p->internal_local || p->external)
 		uses |= EP_CLUSTER;
-	if (p->internal_local || (p->external_local && p->external))
+	/* Up to 1.23 there is a chain for local endpoints even when nothing leads to it yet. */
+	if (p->internal_local || (p->external_local && (p->external || !sem->local_drop)))
 		uses |= EP_LOCAL;
 	endpoints_choose(a, p->port, view, uses, &p->eps);
 	plan_fates(sem, p);
@@ -149,15 +151,19 @@ static void plan_node_ports(struct arena *a, const struct semantics *sem, struct
 {
 	const struct proxy_config *cfg = &pp->cluster->proxy;
 	vec_of(struct cidr) nets = {0};
+	bool zero6 = false;
 	vec_foreach (const char *, s, &cfg->node_port_addresses) {
 		struct cidr net;
+		zero6 = zero6 || strcmp(*s, "::/0") == 0;
 		if (strcmp(*s, NODE_PORTS_PRIMARY) == 0 && !cidr_has(LOOPBACK, pp->node_ip))
 			*vec_push(a, &nets) = (struct cidr){pp->node_ip, 32};
 		else if (cidr_parse(*s, &net))
 			*vec_push(a, &nets) = net;
 	}
 	pp->node_ports_all = nets.n == 0;
-	bool loopback = pp->node_ports_all;
+	if (sem->one_list && cfg->node_port_addresses.n > 0)
+		pp->node_ports_all = zero6;
+	bool loopback = nets.n == 0;
 	vec_foreach (struct cidr, net, &nets) {
 		pp->node_ports_all = pp->node_ports_all || net->len == 0;
 		loopback = loopback || cidr_overlap(*net, LOOPBACK);

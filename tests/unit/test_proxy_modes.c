@@ -96,19 +96,23 @@ static void test_nft_upstream(void **state)
 	overall(KUBE_1_36, CASES "overall.nftables-v1.36.expected", local);
 }
 
-/* A service of namespace `ns` with one endpoint per address. */
+/* A service of namespace `ns` with one endpoint per address; port 80 unless the spec has ports. */
 static void add_service(struct strbuf *b, const char *name, const char *spec, const char *addrs)
 {
+	bool own = strstr(spec, "ports:");
 	strbuf_addf(b,
 		    "---\napiVersion: v1\nkind: Service\nmetadata: {namespace: ns, name: %s}\n"
-		    "spec:\n  clusterIP: 10.96.0.7\n  ports: [{name: http, port: 80%s}]\n%s"
+		    "spec:\n  clusterIP: 10.96.0.7\n%s%s%s"
 		    "---\napiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\naddressType: IPv4\n"
 		    "metadata: {namespace: ns, name: %s-x, labels: {kubernetes.io/service-name: "
 		    "%s}}\n"
-		    "ports: [{name: http, port: 8080}]\nendpoints:\n- {addresses: [%s], nodeName: "
-		    "n1}\n",
-		    name, strstr(spec, "NodePort") ? ", nodePort: 30080" : "", spec, name, name,
-		    addrs);
+		    "ports: [{name: http, port: 8080, protocol: %s}]\nendpoints:\n- {addresses: "
+		    "[%s], nodeName: n1}\n",
+		    name, own ? "" : "  ports: [{name: http, port: 80",
+		    own			       ? ""
+		    : strstr(spec, "NodePort") ? ", nodePort: 30080}]\n"
+					       : "}]\n",
+		    spec, name, name, strstr(spec, "SCTP") ? "SCTP" : "TCP", addrs);
 }
 
 static struct lab one_service(enum kube_version v, enum proxy_mode m, const char *config,
@@ -331,6 +335,62 @@ static void test_ipvs_options(void **state)
 	has_not(&mid, "KUBE-IPVS-IPS");
 }
 
+/* What random manifests held against the source of each version showed. */
+static void test_ipvs_versions(void **state)
+{
+	static const char sctp[] =
+		"  type: NodePort\n  externalTrafficPolicy: Local\n"
+		"  ports: [{name: http, port: 80, nodePort: 30080, protocol: SCTP}]\n";
+	static const char *const masq = "KUBE-NODE-PORT-SCTP-HASH dst,dst -j KUBE-MARK-MASQ\n";
+	static const char *const local = "KUBE-NODE-PORT-LOCAL-SCTP-HASH dst,dst -j RETURN\n";
+	(void)state;
+	/* 1.20 marks SCTP before it looks at the policy. */
+	for (enum kube_version v = KUBE_1_20; v <= KUBE_1_32; v++) {
+		_lab_ struct lab l = one_service(v, PROXY_IPVS, "", sctp);
+		has(&l, masq);
+		has(&l, local);
+		assert_int_equal(strstr(l.text.s, masq) < strstr(l.text.s, local), v == KUBE_1_20);
+	}
+	/* Loopback addresses take node ports up to 1.20, when they are listed too. */
+	static const char nodeport[] = "  type: NodePort\n";
+	static const char loopback[] = "nodePortAddresses: [127.0.0.0/8, 192.168.1.0/24]\n";
+	_lab_ struct lab old = one_service(KUBE_1_20, PROXY_IPVS, loopback, nodeport);
+	has(&old, "-A -t 127.0.0.1:30080 ");
+	_lab_ struct lab mid = one_service(KUBE_1_23, PROXY_IPVS, loopback, nodeport);
+	has(&mid, "-A -t 192.168.1.2:30080 ");
+	has_not(&mid, "-A -t 127.0.0.1:30080 ");
+	/* A range that no set takes: kube-proxy cannot add it, but has its rule. */
+	static const char lb[] = "  type: LoadBalancer\n  loadBalancerSourceRanges: [0.0.0.0/0]\n"
+				 "status: {loadBalancer: {ingress: [{ip: 192.168.9.9}]}}\n";
+	_lab_ struct lab open = one_service(KUBE_1_32, PROXY_IPVS, "", lb);
+	has(&open, "--match-set KUBE-LOAD-BALANCER-SOURCE-CIDR dst,dst,src -j RETURN\n");
+	has_not(&open, "add KUBE-LOAD-BALANCER-SOURCE-CIDR");
+	has(&open, "add KUBE-LOAD-BALANCER-SOURCE-IP 192.168.9.9,tcp:80,192.168.9.9\n");
+}
+
+/* Both policies Local: in 1.23 the external one keeps the internal one from hiding endpoints, but
+ * ipvs sends what goes to the cluster IP to local ones all the same. */
+static void test_ipvs_both_local(void **state)
+{
+	static const char spec[] = "  type: NodePort\n  externalTrafficPolicy: Local\n"
+				   "  internalTrafficPolicy: Local\n";
+	_strbuf_ struct strbuf yaml = STRBUF_INIT;
+	(void)state;
+	add_node(&yaml, "");
+	add_service(&yaml, "web", spec, "10.1.0.5");
+	strbuf_adds(&yaml, "- {addresses: [10.1.1.5], nodeName: n2}\n");
+	for (enum kube_version v = KUBE_1_20; v <= KUBE_1_32; v++) {
+		_lab_ struct lab l = lab_new();
+		assert_int_equal(yaml_files_add_text(l.files, "test", yaml.s, yaml.len, NULL), 0);
+		lab_plan_mode(&l, v, PROXY_IPVS, "n1");
+		has(&l, "-a -t 10.96.0.7:80 -r 10.1.0.5:8080 ");
+		has(&l, "-a -t 192.168.0.2:30080 -r 10.1.0.5:8080 ");
+		has_not(&l, "-a -t 192.168.0.2:30080 -r 10.1.1.5:8080 ");
+		bool elsewhere = strstr(l.text.s, "-a -t 10.96.0.7:80 -r 10.1.1.5:8080 ");
+		assert_int_equal(elsewhere, v == KUBE_1_20);
+	}
+}
+
 static bool one_is_busy(void *arg, const char *service, const char *dest)
 {
 	return strcmp(service, "-t 1.1.1.1:80") == 0 && strcmp(dest, arg) == 0;
@@ -430,6 +490,7 @@ int main(void)
 		cmocka_unit_test(test_nft_options),   cmocka_unit_test(test_nft_masquerade_all),
 		cmocka_unit_test(test_nft_long_name), cmocka_unit_test(test_nft_diff),
 		cmocka_unit_test(test_ipvs),	      cmocka_unit_test(test_ipvs_options),
+		cmocka_unit_test(test_ipvs_versions), cmocka_unit_test(test_ipvs_both_local),
 		cmocka_unit_test(test_ipvs_diff),     cmocka_unit_test(test_ipvs_drained),
 		cmocka_unit_test(test_userspace),
 	};

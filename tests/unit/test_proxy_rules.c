@@ -331,6 +331,52 @@ static void test_node_port_addresses(void **state)
 	assert_tail(KUBE_1_20, off, all);
 }
 
+/* 1.20 does not part nodePortAddresses by family: with IPv6 ones alone no address takes node ports.
+ */
+static void test_node_port_families(void **state)
+{
+	static const char service[] = SERVICE("s", "spec: {type: NodePort, clusterIP: 10.96.0.7, "
+						   "ports: [{port: 80, nodePort: 30080}]}\n")
+		SLICE("s", "{name: '', port: 8080}", "- {addresses: [10.1.0.5], nodeName: n1}\n");
+	static const struct {
+		const char *config;
+		enum kube_version v;
+		bool open;
+	} rows[] = {
+		{"nodePortAddresses: ['fd00::/8']\n", KUBE_1_20, false},
+		{"nodePortAddresses: ['fd00::/8']\n", KUBE_1_23, true},
+		{"nodePortAddresses: ['fd00::/8']\n", KUBE_1_32, true},
+		{"nodePortAddresses: ['::/0']\n", KUBE_1_20, true},
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_lab_ struct lab l = lab_of(rows[i].v, rows[i].config, service);
+		bool open = strstr(l.text.s, "--dst-type LOCAL -j KUBE-NODEPORTS\n");
+		bool rule = strstr(l.text.s, "--dport 30080 -j KUBE-");
+		assert_int_equal(open, rows[i].open);
+		assert_int_equal(rule, rows[i].open);
+	}
+}
+
+/* Up to 1.23 a load balancer that nothing leads to yet has its local endpoints in KUBE-XLB. */
+static void test_local_unused(void **state)
+{
+	static const char service[] = SERVICE(
+		"s", "spec: {type: LoadBalancer, clusterIP: 10.96.0.7, "
+		     "externalTrafficPolicy: Local, ports: [{port: 80}]}\n")
+		SLICE("s", "{name: '', port: 8080}", "- {addresses: [10.1.0.5], nodeName: n1}\n");
+	(void)state;
+	for (enum kube_version v = KUBE_1_20; v <= KUBE_1_32; v++) {
+		_lab_ struct lab l = lab_of(v, "", service);
+		tag(&l, "a/s", "tcp", NULL, "S");
+		tag(&l, "a/s", "tcp", "10.1.0.5:8080", "E");
+		bool balanced = strstr(l.text.s, "-A KUBE-XLB-S -m comment --comment \"Balancing "
+						 "rule 0 for a/s\" -j KUBE-SEP-E\n");
+		assert_int_equal(balanced, v <= KUBE_1_23);
+		assert_lacks(&l, "KUBE-SVL");
+	}
+}
+
 static void test_localhost(void **state)
 {
 	_lab_ struct lab off = lab_of(KUBE_1_32, "iptables: {localhostNodePorts: false}\n", "");
@@ -595,14 +641,24 @@ static void test_large(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_everything_1_20), cmocka_unit_test(test_everything_1_23),
-		cmocka_unit_test(test_everything_1_32), cmocka_unit_test(test_external_masquerade),
-		cmocka_unit_test(test_no_endpoints),	cmocka_unit_test(test_node_port_addresses),
-		cmocka_unit_test(test_localhost),	cmocka_unit_test(test_no_node_port_address),
-		cmocka_unit_test(test_detect),		cmocka_unit_test(test_mark),
-		cmocka_unit_test(test_hints),		cmocka_unit_test(test_hints_unusable),
-		cmocka_unit_test(test_terminating),	cmocka_unit_test(test_internal_policy),
-		cmocka_unit_test(test_ignored),		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_everything_1_20),
+		cmocka_unit_test(test_everything_1_23),
+		cmocka_unit_test(test_everything_1_32),
+		cmocka_unit_test(test_external_masquerade),
+		cmocka_unit_test(test_no_endpoints),
+		cmocka_unit_test(test_node_port_addresses),
+		cmocka_unit_test(test_node_port_families),
+		cmocka_unit_test(test_local_unused),
+		cmocka_unit_test(test_localhost),
+		cmocka_unit_test(test_no_node_port_address),
+		cmocka_unit_test(test_detect),
+		cmocka_unit_test(test_mark),
+		cmocka_unit_test(test_hints),
+		cmocka_unit_test(test_hints_unusable),
+		cmocka_unit_test(test_terminating),
+		cmocka_unit_test(test_internal_policy),
+		cmocka_unit_test(test_ignored),
+		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_large),
 	};
 	return cmocka_run_group_tests_name("proxy_rules", tests, NULL, NULL);
