@@ -15,4 +15,8 @@
  */
 bool xt_replace(const struct dns *ns, const char *lock);
 
+/* Do the legacy tables of the calling thread's network namespace hold ns->rules and nothing else,
+ * to the byte? False also when that can't be told. */
+bool xt_unchanged(const struct dns *ns);
+
 #endif

@@ -10,6 +10,7 @@
 #include "labd/kernel/nlbatch.h"
 #include "labd/kernel/proc_priv.h"
 #include "labd/kernel/xt.h"
+#include "labd/kernel/xt_replace.h"
 #include "lib/base/cleanup.h"
 
 int xt_save(int netns, enum ipt_backend backend, struct strbuf *out, struct err *err)
@@ -39,6 +40,12 @@ int xt_expected(const struct dns *ns, enum ipt_backend backend, const char *lock
 	if (r >= 0)
 		r = xt_rules(netns, ns, backend, lockdir, err);
 	return r < 0 ? r : xt_save(netns, backend, out, err);
+}
+
+bool xt_has(int netns, const struct dns *ns, enum ipt_backend backend)
+{
+	_nlns_ struct nlns home = NLNS_INIT;
+	return backend == IPT_LEGACY && nlns_enter(&home, netns, NULL) == 0 && xt_unchanged(ns);
 }
 
 int xt_ipset_save(int netns, struct strbuf *out, struct err *err)

@@ -16,6 +16,9 @@ int xt_save(int netns, enum ipt_backend backend, struct strbuf *out, struct err 
 /* What xt_save() would print where only ns->rules (and ns->ipsets) are. */
 int xt_expected(const struct dns *ns, enum ipt_backend backend, const char *lockdir,
 		struct strbuf *out, struct err *err);
+/* Has the namespace exactly these rules? Then the two texts above are the same; false also when
+ * only they can tell. */
+bool xt_has(int netns, const struct dns *ns, enum ipt_backend backend);
 /* `ipset save` there, appended to out. */
 int xt_ipset_save(int netns, struct strbuf *out, struct err *err);
 /* Destroy a set that no rule uses. A missing one is success. */

@@ -85,11 +85,12 @@ static int compare_rules(struct arena *a, struct site *s, int i, struct delta *d
 	_strbuf_ struct strbuf is = STRBUF_INIT, should = STRBUF_INIT, text = STRBUF_INIT;
 	struct ruleset have = {.arena = a}, want = {.arena = a};
 	strs words = {0};
-	if (ns->kind != DNS_NODE && !ns->rules.n)
+	const enum ipt_backend backend = store_backend(s->e, &s->lab);
+	if ((ns->kind != DNS_NODE && !ns->rules.n) || xt_has(s->netns[i], ns, backend))
 		return 0;
-	int r = xt_save(s->netns[i], store_backend(s->e, &s->lab), &is, err);
+	int r = xt_save(s->netns[i], backend, &is, err);
 	if (r >= 0)
-		r = xt_expected(ns, store_backend(s->e, &s->lab), s->lab.dir, &should, err);
+		r = xt_expected(ns, backend, s->lab.dir, &should, err);
 	if (r < 0)
 		return r;
 	ruleset_add(&have, strbuf_str(&is));

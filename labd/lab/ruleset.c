@@ -5,6 +5,26 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <uthash.h>
+
+struct rchain {
+	const char *name;
+	bool builtin;
+	strs rules; /* what stands behind "-A NAME " */
+	UT_hash_handle hh;
+};
+
+struct rtable {
+	const char *name;
+	struct rchain *chains; /* by name; in the order in which they came */
+};
+
+/* uthash's own memory is the arena's of whoever adds. */
+#undef uthash_malloc
+#undef uthash_free
+#define uthash_malloc(size)    arena_alloc(arena, size)
+#define uthash_free(ptr, size) ((void)(ptr))
+
 /* ---- reading --------------------------------------------------------------------------------- */
 
 static bool is_builtin(const char *name)
@@ -19,28 +39,29 @@ static bool is_builtin(const char *name)
 
 static struct rtable *find_table(const struct ruleset *s, const char *name)
 {
-	vec_foreach (struct rtable, t, &s->tables)
-		if (strcmp(t->name, name) == 0)
-			return t;
+	vec_foreach (struct rtable *, t, &s->tables)
+		if (strcmp((*t)->name, name) == 0)
+			return *t;
 	return NULL;
 }
 
 static struct rchain *find_chain(const struct rtable *t, const char *name)
 {
+	struct rchain *c = NULL;
 	if (t)
-		vec_foreach (struct rchain, c, &t->chains)
-			if (strcmp(c->name, name) == 0)
-				return c;
-	return NULL;
+		HASH_FIND_STR(t->chains, name, c);
+	return c;
 }
 
-static struct rchain *need_chain(struct ruleset *s, struct rtable *t, const char *name)
+static struct rchain *need_chain(struct arena *arena, struct rtable *t, const char *name)
 {
 	struct rchain *c = find_chain(t, name);
 	if (c)
 		return c;
-	c = vec_push(s->arena, &t->chains);
-	*c = (struct rchain){.name = name, .builtin = is_builtin(name)};
+	c = arena_new_type(arena, struct rchain);
+	c->name = name;
+	c->builtin = is_builtin(name);
+	HASH_ADD_KEYPTR(hh, t->chains, c->name, strlen(c->name), c);
 	return c;
 }
 
@@ -69,7 +90,7 @@ static void read_rule(struct reader *r, char *line)
 	else
 		rule = name + strlen(name);
 	if (!r->last || strcmp(r->last->name, name) != 0)
-		r->last = need_chain(r->s, r->t, name);
+		r->last = need_chain(r->s->arena, r->t, name);
 	if (line[1] == 'A') {
 		*vec_push(r->s->arena, &r->last->rules) = rule;
 		return;
@@ -88,12 +109,13 @@ static void read_line(struct reader *r, char *line)
 		r->last = NULL;
 		r->t = find_table(r->s, line + 1);
 		if (!r->t) {
-			r->t = vec_push(a, &r->s->tables);
-			*r->t = (struct rtable){.name = line + 1};
+			r->t = arena_new_type(a, struct rtable);
+			r->t->name = line + 1;
+			*vec_push(a, &r->s->tables) = r->t;
 		}
 	} else if (line[0] == ':' && r->t) {
 		line[strcspn(line, " ")] = '\0';
-		r->last = need_chain(r->s, r->t, line + 1);
+		r->last = need_chain(r->s->arena, r->t, line + 1);
 		if (!r->last->builtin)
 			r->last->rules.n = 0;
 	} else if (line[0] == '-' && (line[1] == 'A' || line[1] == 'I') && line[2] == ' ' && r->t) {
@@ -283,10 +305,10 @@ static void diff_table(struct differ *d, const struct rtable *have, const struct
 	strbuf_reset(&d->rules);
 	strbuf_reset(&d->ends);
 	if (want)
-		vec_foreach (const struct rchain, c, &want->chains)
+		for (const struct rchain *c = want->chains; c; c = c->hh.next)
 			wanted_chain(d, c, find_chain(have, c->name));
 	if (have)
-		vec_foreach (const struct rchain, c, &have->chains)
+		for (const struct rchain *c = have->chains; c; c = c->hh.next)
 			if (!find_chain(want, c->name))
 				unwanted_chain(d, c);
 	if (d->decls.len + d->rules.len + d->ends.len)
@@ -298,11 +320,11 @@ void ruleset_diff(const struct ruleset *have, const struct ruleset *want, enum r
 		  struct strbuf *out, strs *words)
 {
 	struct differ d = {.how = how, .arena = want->arena, .words = words};
-	vec_foreach (const struct rtable, t, &want->tables)
-		diff_table(&d, find_table(have, t->name), t, out);
-	vec_foreach (const struct rtable, t, &have->tables)
-		if (!find_table(want, t->name))
-			diff_table(&d, t, NULL, out);
+	vec_foreach (struct rtable *, t, &want->tables)
+		diff_table(&d, find_table(have, (*t)->name), *t, out);
+	vec_foreach (struct rtable *, t, &have->tables)
+		if (!find_table(want, (*t)->name))
+			diff_table(&d, *t, NULL, out);
 	strbuf_free(&d.decls);
 	strbuf_free(&d.rules);
 	strbuf_free(&d.ends);

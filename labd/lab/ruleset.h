@@ -12,20 +12,11 @@
 #include "lib/base/strbuf.h"
 #include "lib/plan/desired.h"
 
-struct rchain {
-	const char *name;
-	bool builtin;
-	strs rules; /* what stands behind "-A NAME " */
-};
-
-struct rtable {
-	const char *name;
-	vec_of(struct rchain) chains;
-};
+struct rtable;
 
 struct ruleset {
 	struct arena *arena;
-	vec_of(struct rtable) tables;
+	vec_of(struct rtable *) tables; /* empty at first */
 };
 
 /* Add what a text makes to what is there already. */

@@ -303,6 +303,50 @@ static void test_words(void **state)
 }
 
 /* Rules that somebody else put there are not replaced. */
+static bool unchanged(int netns, const char *text)
+{
+	_arena_ struct arena *a = arena_new();
+	struct dns ns = {.name = "n"};
+	*vec_push(a, &ns.rules) = (struct drules){.owner = "test", .text = text};
+	assert_int_equal(setns(netns, CLONE_NEWNET), 0);
+	bool same = xt_unchanged(&ns);
+	assert_int_equal(setns(home, CLONE_NEWNET), 0);
+	return same;
+}
+
+static void test_unchanged(void **state)
+{
+	static const char text[] = "*filter\n:A - [0:0]\n:B - [0:0]\n-A INPUT -j A\n"
+				   "-A A -p tcp -m tcp --dport 80 -j B\n"
+				   "-A B -m comment --comment \"b\" -j ACCEPT\nCOMMIT\n";
+	static const char *const changes[] = {
+		"iptables-legacy -D B 1",
+		"iptables-legacy -A OUTPUT -j ACCEPT",
+		"iptables-legacy -P FORWARD DROP",
+		"iptables-legacy -N C",
+		"iptables-legacy -R A 1 -p tcp --dport 81 -j B",
+		"iptables-legacy -R A 1 -p tcp --dport 80 -g B",
+		"iptables-legacy -t raw -A OUTPUT -j ACCEPT",
+	};
+	if (!legacy_here())
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(changes); i++) {
+		_close_ int direct = new_netns();
+		_close_ int restored = new_netns();
+		assert_true(by_us(direct, text));
+		assert_true(by_program(restored, text, "true"));
+		assert_true(unchanged(direct, text));
+		assert_true(unchanged(restored, text));
+		free(output_in(direct, changes[i]));
+		assert_false(unchanged(direct, text));
+		assert_false(unchanged(restored, "*filter\nCOMMIT\n"));
+		/* What only counts, or looks, changes nothing. */
+		free(output_in(restored, "ip link set lo up; busybox ping -c1 127.0.0.1; "
+					 "iptables-legacy -t mangle -S"));
+		assert_true(unchanged(restored, text));
+	}
+}
+
 static void test_not_ours(void **state)
 {
 	static const char text[] = "*filter\n-A INPUT -j ACCEPT\nCOMMIT\n";
@@ -350,9 +394,8 @@ static void test_unknown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_golden),
-		cmocka_unit_test(test_words),
-		cmocka_unit_test(test_not_ours),
+		cmocka_unit_test(test_golden),	  cmocka_unit_test(test_words),
+		cmocka_unit_test(test_unchanged), cmocka_unit_test(test_not_ours),
 		cmocka_unit_test(test_unknown),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
