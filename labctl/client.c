@@ -292,8 +292,7 @@ bool client_answers(enum engine_kind k)
 	return r == 0;
 }
 
-/* The same, keeping the connection for the call that follows. */
-static bool answers_soon_asked(enum engine_kind k)
+bool client_answers_soon_asked(enum engine_kind k)
 {
 	if (!spare[k].open)
 		spare[k].open = client_connect(k, &spare[k].w, NULL) == 0;
@@ -341,15 +340,15 @@ static bool orphaned_labs(void)
 	return found;
 }
 
-static void revive_host(void)
+void client_revive(void)
 {
-	if (geteuid() == 0 && !answers_soon_asked(ENGINE_HOST) && orphaned_labs())
+	if (geteuid() == 0 && !client_answers_soon_asked(ENGINE_HOST) && orphaned_labs())
 		engine_start(&(struct engine_start){.kind = ENGINE_HOST}, NULL);
 }
 
 json_t *client_all_labs(void)
 {
-	revive_host();
+	client_revive();
 	json_t *all = json_array();
 	for (int k = 0; k < ENGINE_COUNT; k++) {
 		json_t *labs = client_labs((enum engine_kind)k);
@@ -407,10 +406,10 @@ int client_lab(const struct opts *o, enum engine_kind *k, const char **lab, stru
 {
 	const char *env = getenv("LABCTL_LAB");
 	*lab = o->val[FLAG_LAB] ? o->val[FLAG_LAB] : env && *env ? env : NULL;
-	revive_host();
+	client_revive();
 	unsigned answering = 0;
 	for (int i = 0; i < ENGINE_COUNT; i++) {
-		if (!answers_soon_asked((enum engine_kind)i))
+		if (!client_answers_soon_asked((enum engine_kind)i))
 			continue;
 		*k = (enum engine_kind)i;
 		answering++;

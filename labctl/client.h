@@ -50,6 +50,8 @@ bool client_interrupted(void);
 
 /* Does it answer? */
 bool client_answers(enum engine_kind k);
+/* The same, keeping the connection for the call that follows. */
+bool client_answers_soon_asked(enum engine_kind k);
 /* The process that listens for it on this machine (a guest knows only its own ids); 0: none. */
 pid_t client_engine_pid(enum engine_kind k);
 
@@ -70,6 +72,9 @@ int client_ls(enum engine_kind k, json_t **labs, struct err *err);
  * none. */
 json_t *client_labs(enum engine_kind k);
 json_t *client_all_labs(void);
+/* Have labs that outlived their engine an engine again; client_all_labs() and client_lab() do it.
+ */
+void client_revive(void);
 
 /* Objects of a kind; a new array. ns NULL: all. ConfigMaps have their texts back. */
 int client_get(enum engine_kind k, const char *lab, const char *kind, const char *ns,

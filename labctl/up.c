@@ -248,37 +248,24 @@ int verb_up(const struct opts *o, struct err *err)
 /* ---- down ------------------------------------------------------------------------------------ */
 
 /* Take the labs of `names` away that this engine has (all of them if names is NULL). */
-static int down_in(enum engine_kind k, const json_t *names, size_t *taken, struct err *err)
+static int down_in(enum engine_kind k, json_t *names, size_t *taken, struct err *err)
 {
-	json_t *labs, *mine = json_array(), *l, *n, *result = NULL;
-	size_t i, j;
-	int r = client_ls(k, &labs, err);
-	json_array_foreach (labs, i, l) {
-		json_t *name = json_object_get(l, "name");
-		bool wanted = !names;
-		json_array_foreach ((json_t *)names, j, n)
-			wanted = wanted || json_equal(n, name);
-		if (wanted)
-			json_array_append(mine, name);
+	json_t *result = NULL, *n;
+	size_t i;
+	struct progress *p = progress_new("gone");
+	struct call c = {.name = "down",
+			 .args = names ? json_pack("{s:O}", "labs", names)
+				       : json_pack("{s:b}", "all", true),
+			 .progress = progress_take,
+			 .arg = p,
+			 .on_interrupt = "what has begun is finished"};
+	int r = client_call(k, &c, &result, err);
+	progress_free(p);
+	json_array_foreach (json_object_get(result, "down"), i, n) {
+		printf("lab %s is gone\n", json_string_value(n));
+		++*taken;
 	}
-	json_decref(labs);
-	if (r == 0 && json_array_size(mine)) {
-		struct progress *p = progress_new("gone");
-		struct call c = {.name = "down",
-				 .args = json_pack("{s:O}", "labs", mine),
-				 .progress = progress_take,
-				 .arg = p,
-				 .on_interrupt = "what has begun is finished"};
-		r = client_call(k, &c, &result, err);
-		progress_free(p);
-	}
-	json_array_foreach (mine, i, n) {
-		if (r == 0)
-			printf("lab %s is gone\n", json_string_value(n));
-	}
-	*taken += r == 0 ? json_array_size(mine) : 0;
 	json_decref(result);
-	json_decref(mine);
 	return r;
 }
 
@@ -317,12 +304,10 @@ int verb_down(const struct opts *o, struct err *err)
 	int r = down_names(o, &names, err);
 	if (r < 0)
 		return r;
-	json_t *labs = client_all_labs(); /* brings labs back that outlived their engine */
-	json_decref(labs);
-	for (int k = 0; r == 0 && k < ENGINE_COUNT; k++) {
-		if (client_answers((enum engine_kind)k))
+	client_revive();
+	for (int k = 0; r == 0 && k < ENGINE_COUNT; k++)
+		if (client_answers_soon_asked((enum engine_kind)k))
 			r = down_in((enum engine_kind)k, names, &taken, err);
-	}
 	if (r == 0 && taken == 0 && json_array_size(names) == 1)
 		printf("lab %s is not up\n", json_string_value(json_array_get(names, 0)));
 	else if (r == 0 && taken == 0)

@@ -17,6 +17,7 @@
 #include "labd/lab/journal.h"
 #include "labd/lab/kobjects.h"
 #include "labd/lab/life.h"
+#include "labd/lab/reap.h"
 #include "labd/lab/site.h"
 #include "labd/lab/where.h"
 #include "labd/kernel/kmod.h"
@@ -254,6 +255,11 @@ static const char *lab_name_of(const json_t *docs)
 	return NULL;
 }
 
+static void reap(struct session *s)
+{
+	reap_all(engine(s));
+}
+
 static int m_up(struct session *s, const json_t *args, json_t **ret, struct err *err)
 {
 	json_t *docs = json_object_get(args, "objects");
@@ -270,8 +276,10 @@ static int m_up(struct session *s, const json_t *args, json_t **ret, struct err 
 	clock_gettime(CLOCK_MONOTONIC, &t0);
 	bool already = false;
 	int r = 0;
-	if (json_is_true(json_object_get(args, "fresh")))
+	if (json_is_true(json_object_get(args, "fresh"))) {
+		s->after = reap;
 		r = lab_down(engine(s), name, &already, err);
+	}
 	struct lab_up u = {.name = name,
 			   .documents = docs,
 			   .source = source ? source : "",
@@ -305,12 +313,14 @@ static int m_down(struct session *s, const json_t *args, json_t **ret, struct er
 	json_t *down = json_array(), *absent = json_array(), *v;
 	size_t i;
 	int r = 0;
+	s->after = reap;
 	json_array_foreach (names, i, v) {
 		bool was = false;
 		struct err one = {0};
 		const char *name = json_string_value(v);
-		int r1 = name ? lab_down(engine(s), name, &was, &one)
-			      : bad_arg("labs", "names", &one);
+		int r1 = !name		       ? bad_arg("labs", "names", &one)
+			 : store_name_ok(name) ? lab_down(engine(s), name, &was, &one)
+					       : 0;
 		if (r1 < 0 && r == 0) { /* go on with the others, report the first */
 			r = r1;
 			*err = one;
@@ -429,7 +439,7 @@ static int exec_in(struct session *s, const struct stored *lab, const struct whe
 	struct proc_child child;
 	struct cgroup cg;
 	struct cgroup_limits limits = lab_bounds(lab);
-	cgroup_open(engine(s)->run, lab->name, &cg);
+	cgroup_open(lab->dir, lab->name, &cg);
 	run.cgroup = &cg;
 	run.limits = &limits;
 	r = proc_exec(&p, ns->kind, &run, &child, err);

@@ -21,6 +21,7 @@
 #include "labd/kernel/fault.h"
 #include "labd/lab/drain.h"
 #include "labd/lab/life.h"
+#include "labd/lab/reap.h"
 #include "labd/session.h"
 #include "labd/trace_call.h"
 #include "lib/base/cleanup.h"
@@ -314,6 +315,7 @@ static void clean_up(const struct server *s)
 		unlink(s->socket_path);
 	if (lab_count(s))
 		return;
+	reap_all(&s->engine);
 	struct err err;
 	snprintf(path, sizeof(path), "%s/shared", s->engine.run);
 	if (dir_remove(path, &err) < 0)

@@ -139,6 +139,9 @@ static void serve(struct session *s)
 	if (r < 0 && s->faults)
 		json_object_set(json_object_get(reply, "error"), "faults", s->faults);
 	json_decref(s->faults);
+	/* A fault may hit that too. */
+	if (s->after && fault_active())
+		s->after(s);
 	tell_fault(reply);
 	struct err lost;
 	if (wire_send_json(&s->w, reply, &lost) < 0)
@@ -155,6 +158,8 @@ void session_run(const struct server *server, int fd, uid_t uid, gid_t gid)
 	wire_init(&s.w, fd);
 	serve(&s);
 	wire_close(&s.w);
+	if (s.after)
+		s.after(&s);
 #ifdef __SANITIZE_ADDRESS__
 	prctl(PR_SET_DUMPABLE, 1, 0, 0, 0); /* the sanitizer looks at us with ptrace */
 	__lsan_do_leak_check();

@@ -16,6 +16,7 @@ struct session {
 	gid_t gid;
 	bool gone;	/* the client has closed; nothing is sent any more */
 	json_t *faults; /* what an error says of the objects sent (docs/PROTOCOL.md), or NULL */
+	void (*after)(struct session *s); /* what is left to do when the client is answered */
 };
 
 /* Serve the client on fd and end the process. */

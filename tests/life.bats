@@ -103,6 +103,27 @@ labd_pid() {
 	unchanged
 }
 
+@test "when down has answered nothing of the lab is to be seen, and it comes up again at once" {
+	local i
+	for i in 1 2 3; do
+		labctl up "$TEST_DIR/small.yaml"
+		labctl down small
+		run ip netns
+		hasnt '^small-'
+		run labctl ls -o name
+		hasnt small
+	done
+	# a daemon that is killed over the rest: the next one does it
+	labctl up "$TEST_DIR/small.yaml"
+	labctl down small
+	kill -9 "$(labd_pid)"
+	labctl up "$TEST_DIR/small.yaml"
+	run labctl exec client -- wget -qO- http://web/hostname
+	[ "$output" = web ]
+	labctl down small
+	unchanged
+}
+
 @test "two labs with the same addresses run side by side" {
 	labctl up "$TEST_DIR/small.yaml"
 	labctl up "$TEST_DIR/small.yaml" --name twin

@@ -22,8 +22,18 @@ setup_file() {
 			ip netns exec bench-n0 ip -d -j link >"$TEST_DIR/node.json"
 		fi
 		labctl down bench >/dev/null
+		ended
 		kill -INT $tracer
 		wait $tracer || true
+	done
+}
+
+# What down has killed has ended. strace waits for a node's first process for ever, while that waits for its pods', which
+# only strace could reap.
+ended() {
+	for _ in $(seq 200); do
+		[ -n "$(find "$TEST_DIR/run/labs" -name '.bench.*')" ] || return 0
+		sleep 0.05
 	done
 }
 

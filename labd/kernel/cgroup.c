@@ -81,10 +81,10 @@ bool cgroup_usable(void)
 /* ---- one lab's ------------------------------------------------------------------------------- */
 
 /* LAB.NETNS-DEVICE-INODE; the lab's name is a DNS label, which has no dot. */
-static int group_name(const char *run, const char *lab, char *buf, size_t size)
+static int group_name(const char *dir, const char *lab, char *buf, size_t size)
 {
 	struct stat st, net;
-	if (stat(run, &st) < 0 || stat("/proc/self/ns/net", &net) < 0)
+	if (stat(dir, &st) < 0 || stat("/proc/self/ns/net", &net) < 0)
 		return -errno;
 	snprintf(buf, size, "%s.%" PRIu64 "-%" PRIx64 "-%" PRIx64, lab, (uint64_t)net.st_ino,
 		 (uint64_t)st.st_dev, (uint64_t)st.st_ino);
@@ -167,7 +167,7 @@ static void open_group(enum version v, const char *name, struct cgroup *ret)
 	ret->dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
-int cgroup_make(const char *run, const char *lab, const struct cgroup_limits *l, struct cgroup *ret,
+int cgroup_make(const char *dir, const char *lab, const struct cgroup_limits *l, struct cgroup *ret,
 		struct err *err)
 {
 	char name[MAX_LAB_NAME + 64];
@@ -175,9 +175,9 @@ int cgroup_make(const char *run, const char *lab, const struct cgroup_limits *l,
 	*ret = CGROUP_NONE;
 	if (v == NONE)
 		return 0;
-	int r = group_name(run, lab, name, sizeof(name));
+	int r = group_name(dir, lab, name, sizeof(name));
 	if (r < 0)
-		return err_sys(err, r, "%s", run);
+		return err_sys(err, r, "%s", dir);
 	for (int i = 0; r == 0 && i < 2 && roots[v][i]; i++)
 		r = make_group(v, i, name, l, err);
 	if (r == 0)
@@ -185,11 +185,11 @@ int cgroup_make(const char *run, const char *lab, const struct cgroup_limits *l,
 	return r < 0 ? err_wrap(err, "control group") : 0;
 }
 
-void cgroup_open(const char *run, const char *lab, struct cgroup *ret)
+void cgroup_open(const char *dir, const char *lab, struct cgroup *ret)
 {
 	char name[MAX_LAB_NAME + 64];
 	*ret = CGROUP_NONE;
-	if (group_name(run, lab, name, sizeof(name)) == 0)
+	if (group_name(dir, lab, name, sizeof(name)) == 0)
 		open_group(version(), name, ret);
 }
 
@@ -223,11 +223,11 @@ static int remove_dir(const char *path, struct err *err)
 	return 0;
 }
 
-int cgroup_remove(const char *run, const char *lab, struct err *err)
+int cgroup_remove(const char *dir, const char *lab, struct err *err)
 {
 	char name[MAX_LAB_NAME + 64], path[PATH_MAX];
 	enum version v = version();
-	int r = group_name(run, lab, name, sizeof(name));
+	int r = group_name(dir, lab, name, sizeof(name));
 	if (r < 0 || v == NONE)
 		return 0;
 	for (int i = 0; r == 0 && i < 2 && roots[v][i]; i++) {

@@ -4,11 +4,12 @@
  *
  * Theory of operation. A lab has one control group, labd/LAB.ID below the root of the hierarchy, or
  * two with cgroup v1, where pids and memory have a hierarchy each. ID tells engines apart that see
- * the same hierarchy: the network namespace and the directory that the engine has. Every process of
- * a lab is born in its group. To move a running process into another group costs the kernel a grace
- * period, milliseconds for each; so none is moved but itself, where that is free: with v2 a child
- * is made in the group (clone3(2), CLONE_INTO_CGROUP), with v1 it steps over as its first act. Root
- * inside sees of it only a cgroup namespace, and nothing mounted.
+ * the same hierarchy, and a lab from one of its name whose processes have not ended yet: the
+ * network namespace that the engine has and the directory of the lab, which may be renamed. Every
+ * process of a lab is born in its group. To move a running process into another group costs the
+ * kernel a grace period, milliseconds for each; so none is moved but itself, where that is free:
+ * with v2 a child is made in the group (clone3(2), CLONE_INTO_CGROUP), with v1 it steps over as its
+ * first act. Root inside sees of it only a cgroup namespace, and nothing mounted.
  *
  * Where groups can't be made (an ordinary user, a container) there are none, and no error: rlimits
  * stand in (proc.h), and doctor says so. The controllers of v2 are taken as they are found: labd
@@ -52,12 +53,13 @@ uint64_t cgroup_total(void);
 /* Can groups be made here? */
 bool cgroup_usable(void);
 
-/* Make the lab's group if need be, set its bounds, open it. Not usable: CGROUP_NONE, and success.
+/* Make the group of the lab with that directory if need be, set its bounds, open it. Not usable:
+ * CGROUP_NONE, and success.
  */
-int cgroup_make(const char *run, const char *lab, const struct cgroup_limits *l, struct cgroup *ret,
+int cgroup_make(const char *dir, const char *lab, const struct cgroup_limits *l, struct cgroup *ret,
 		struct err *err);
 /* Open it; CGROUP_NONE when there is none. */
-void cgroup_open(const char *run, const char *lab, struct cgroup *ret);
+void cgroup_open(const char *dir, const char *lab, struct cgroup *ret);
 void cgroup_close(struct cgroup *c);
 static inline bool cgroup_is(const struct cgroup *c)
 {
@@ -66,6 +68,6 @@ static inline bool cgroup_is(const struct cgroup *c)
 /* The calling process goes into it. A negative errno. */
 int cgroup_join(const struct cgroup *c);
 /* Remove it after its processes have ended; a missing one is success. */
-int cgroup_remove(const char *run, const char *lab, struct err *err);
+int cgroup_remove(const char *dir, const char *lab, struct err *err);
 
 #endif

@@ -127,6 +127,11 @@ int fault_begin(const char *spec, pid_t daemon, struct err *err)
 	return r;
 }
 
+bool fault_active(void)
+{
+	return f.what != OFF;
+}
+
 long fault_end(bool *fired)
 {
 	f.what = OFF;

@@ -31,6 +31,7 @@ bool fault_allowed(void);
 /* From here on: spec as above; daemon: the process that `kill` also ends, or 0. -EINVAL if it is
  * none of these. */
 int fault_begin(const char *spec, pid_t daemon, struct err *err);
+bool fault_active(void);
 /* No more. Returns how many steps there were; *fired (may be NULL): it has happened. */
 long fault_end(bool *fired);
 

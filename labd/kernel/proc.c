@@ -387,13 +387,30 @@ static bool held_up_by_us(pid_t pid)
 	return proc_stat_read(pid, &st) && (st.flags & PF_EXITING) && proc_exec_zombies();
 }
 
+/* 1 and its descriptor; 0: it is gone. */
+static int send_kill(pid_t pid, uint64_t starttime, int *fd, struct err *err)
+{
+	*fd = proc_pidfd(pid, starttime);
+	if (*fd < 0)
+		return 0;
+	if (syscall(SYS_pidfd_send_signal, *fd, SIGKILL, NULL, 0) < 0)
+		return errno == ESRCH ? 0 : err_sys(err, errno, "killing process %d", (int)pid);
+	return 1;
+}
+
+int proc_end(pid_t pid, uint64_t starttime, struct err *err)
+{
+	_close_ int fd = -1;
+	int r = send_kill(pid, starttime, &fd, err);
+	return r < 0 ? r : 0;
+}
+
 int proc_kill(pid_t pid, uint64_t starttime, int timeout_ms, struct err *err)
 {
-	_close_ int fd = proc_pidfd(pid, starttime);
-	if (fd < 0)
-		return 0;
-	if (syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0) < 0)
-		return errno == ESRCH ? 0 : err_sys(err, errno, "killing process %d", (int)pid);
+	_close_ int fd = -1;
+	int r = send_kill(pid, starttime, &fd, err);
+	if (r <= 0)
+		return r;
 	const int64_t deadline = now_ms() + timeout_ms;
 	for (;;) {
 		struct pollfd pfd = {.fd = fd, .events = POLLIN};

@@ -78,6 +78,9 @@ int proc_pin(int netns, const char *name, struct err *err);
 bool proc_pin_begun(const struct stat *st);
 /* Remove a pin made by proc_pin(). A missing one is success. */
 int proc_unpin(const char *name, struct err *err);
+/* After some were removed: if no name is left under /run/netns, that is as the first pin found it.
+ */
+void proc_unpinned(void);
 /* Show a pod's network namespace as NAME in its node's private /run/netns (containerd's look). */
 int proc_pin_inside(const struct nsproc *node, int netns, const char *name, struct err *err);
 
@@ -90,6 +93,8 @@ int proc_files(const struct nsproc *p, const struct dfile *files, size_t n, stru
 
 /* Is (pid, starttime) alive? */
 bool proc_alive(pid_t pid, uint64_t starttime);
+/* SIGKILL to (pid, starttime), not waited for. Already gone is success. */
+int proc_end(pid_t pid, uint64_t starttime, struct err *err);
 /* SIGKILL to (pid, starttime) and wait (at most timeout_ms) until it is gone with all its
  * namespace's processes. Already gone is success. */
 int proc_kill(pid_t pid, uint64_t starttime, int timeout_ms, struct err *err);

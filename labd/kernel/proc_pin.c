@@ -90,7 +90,7 @@ static int pin_at(int netns, const char *name, struct err *err)
 }
 
 /* Only if it is a pinned namespace, or what is left of an interrupted pin. */
-static int unpin_at(const char *name, struct err *err)
+int proc_unpin(const char *name, struct err *err)
 {
 	char path[PATH_MAX];
 	snprintf(path, sizeof(path), NETNS_DIR "/%s", name);
@@ -134,8 +134,7 @@ static bool dir_empty(int fd)
 	return empty;
 }
 
-/* After the last pin, undo what share_netns_dir() did for the first. */
-static void leave_as_found(void)
+void proc_unpinned(void)
 {
 	char mark[PATH_MAX + 16];
 	mark_path(mark);
@@ -150,14 +149,6 @@ static void leave_as_found(void)
 	if (!strcmp(strbuf_str(&b), "dir"))
 		rmdir(NETNS_DIR); /* fails when it is not empty, as it should */
 	unlink(mark);
-}
-
-int proc_unpin(const char *name, struct err *err)
-{
-	int r = unpin_at(name, err);
-	if (r == 0)
-		leave_as_found();
-	return r;
 }
 
 /* --- in a running namespace ------------------------------------------------------------------ */
@@ -186,7 +177,7 @@ static int inside_main(void *arg)
 		x->r = pin_at(x->netns, x->name, x->err);
 		break;
 	case INSIDE_UNPIN:
-		x->r = unpin_at(x->name, x->err);
+		x->r = proc_unpin(x->name, x->err);
 		break;
 	case INSIDE_FILES:
 		x->r = rootfs_files(x->files, x->n, x->err);

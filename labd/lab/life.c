@@ -3,7 +3,6 @@
 #include "labd/lab/life.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -22,19 +21,18 @@
 #include "labd/lab/journal.h"
 #include "labd/lab/pace.h"
 #include "labd/lab/ready.h"
+#include "labd/lab/reap.h"
 #include "labd/lab/site.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/log.h"
 
-#define KILL_TIMEOUT_MS 10000
-#define RESTORE_JOBS	2
+#define RESTORE_JOBS 2
 
-/* What part of an up of 500 pods each step is, and of a down. */
+/* What part of an up of 500 pods each step is. */
 #define SHARE_NS       0.60
 #define SHARE_NET      0.15
 #define SHARE_RULES    0.05
 #define SHARE_PROGRAMS 0.20
-#define SHARE_KILL     0.60
 
 /* A lab while it is being built. */
 struct build {
@@ -182,56 +180,9 @@ static int build(struct build *b, struct err *err)
 	return r;
 }
 
-/* End all first processes at once, then wait for each: a node's takes its pods' with it. */
-static int kill_all(const struct journal *j, struct err *err)
-{
-	int worst = 0;
-	pace_step("processes", (int)j->procs.n, 0, SHARE_KILL);
-	vec_foreach (struct journal_proc, p, &j->procs)
-		if (proc_alive(p->pid, p->starttime))
-			kill(p->pid, SIGKILL);
-	vec_foreach (struct journal_proc, p, &j->procs) {
-		int r = proc_kill(p->pid, p->starttime, KILL_TIMEOUT_MS, err);
-		pace_done((int)(p - j->procs.v) + 1);
-		if (r < 0)
-			worst = r;
-	}
-	return worst;
-}
-
-/*
- * Each bridge and each VXLAN device makes the kernel wait for a grace period or two while it holds
- * the lock that every network change on the host needs (RTNL): 15-30 ms a node. So where there are
- * many, they go a few at a time. Pods first: they cost a hundredth of that.
- */
-#define SLICE_FROM    16
-#define SLICE	      4
-#define SLICE_REST_MS 90
-
-static int unpin_all(const struct journal *j, struct err *err)
-{
-	const struct timespec rest = {.tv_nsec = SLICE_REST_MS * 1000000L};
-	unsigned slow = 0, gone = 0;
-	int worst = 0;
-	vec_foreach (const struct journal_pin, p, &j->pins)
-		slow += p->slow;
-	pace_step("names", (int)j->pins.n, SHARE_KILL, 1 - SHARE_KILL);
-	for (size_t i = j->pins.n; i-- > 0;) {
-		const struct journal_pin *p = &j->pins.v[i];
-		int r = site_unpin(p, err);
-		pace_done((int)(j->pins.n - i));
-		if (r < 0)
-			worst = r;
-		crash_point("unpinned", NULL);
-		if (p->slow && slow > SLICE_FROM && ++gone % SLICE == 0)
-			nanosleep(&rest, NULL);
-	}
-	return worst;
-}
-
-/* Take away everything the journal names. Goes on after a failure, so that as little as possible
- * stays; the directory stays then too, for the next try. */
-static int undo(const struct engine *e, const char *name, struct err *err)
+/* Take away everything the journal names. After a failure as little as possible stays, and the
+ * lab's directory, for the next try; else it is hidden, and reap_all() does the rest. */
+static int take_away(const struct engine *e, const char *name, struct err *err)
 {
 	char dir[300];
 	snprintf(dir, sizeof(dir), "%s/labs/%s", e->run, name);
@@ -243,15 +194,16 @@ static int undo(const struct engine *e, const char *name, struct err *err)
 	r = journal_add(dir, err, "state removing");
 	if (r < 0 && r != -ENOSPC) /* a full disk must not keep a lab alive */
 		return r;
-	int worst = kill_all(&j, err);
-	crash_point("killed", NULL);
-	r = unpin_all(&j, err);
-	if (r < 0)
-		worst = r;
-	if (cgroup_remove(e->run, name, err) < 0)
-		log_warn("lab %s: %s", name,
-			 err->text); /* empty soon, and the next lab's of that name */
-	return worst < 0 ? worst : store_remove(e, name, err);
+	r = reap_begin(&j, err);
+	return r < 0 ? r : reap_hide(e, name, err);
+}
+
+static int undo(const struct engine *e, const char *name, struct err *err)
+{
+	int r = take_away(e, name, err);
+	if (r == 0)
+		reap_all(e);
+	return r;
 }
 
 int lab_settle(const struct engine *e, const char *name, struct err *err)
@@ -384,7 +336,7 @@ int lab_down(const struct engine *e, const char *name, bool *ret_was, struct err
 	if (access(dir, F_OK) < 0)
 		return 0;
 	*ret_was = true;
-	return undo(e, name, err);
+	return take_away(e, name, err);
 }
 
 int lab_recover(const struct engine *e, const char *name, struct err *err)
@@ -406,5 +358,6 @@ void lab_recover_all(const struct engine *e)
 			log_error("lab %s: %s", json_string_value(v), err.text);
 	}
 	json_decref(names);
+	reap_all(e);
 	store_sweep(e);
 }

@@ -31,7 +31,9 @@ struct lab_up {
  */
 int lab_up(const struct engine *e, const struct lab_up *u, bool *ret_already, struct err *err);
 
-/* Take a lab away. One that does not exist is success (*ret_was false). */
+/* Take a lab away. One that does not exist is success (*ret_was false). When this returns nothing
+ * of it is to be seen; that its processes end, and what they held, is for reap_all() (reap.h),
+ * which must follow. */
 int lab_down(const struct engine *e, const char *name, bool *ret_was, struct err *err);
 
 /*

@@ -48,7 +48,7 @@ int site_slots(struct site *s, struct err *err)
 	size_t n = s->lab.desired->ns.n;
 	s->env.backend = store_backend(s->e, &s->lab) == IPT_NFT ? "nft" : "legacy";
 	s->limits = lab_bounds(&s->lab);
-	int r = cgroup_make(s->e->run, s->lab.name, &s->limits, &s->cgroup, err);
+	int r = cgroup_make(s->lab.dir, s->lab.name, &s->limits, &s->cgroup, err);
 	if (r < 0)
 		return r;
 	s->procs = calloc(n, sizeof(*s->procs));
@@ -186,14 +186,25 @@ static dev_t netns_dir_dev(void)
 	return stat(NETNS_DIR, &st) == 0 ? st.st_dev : 0;
 }
 
+/* The file of a pin that is ours; false if there is none. */
+static bool own_pin(const struct journal_pin *p, char path[static 320])
+{
+	struct stat st;
+	snprintf(path, 320, NETNS_DIR "/%s", p->name);
+	if (lstat(path, &st) < 0)
+		return false;
+	bool begun = st.st_dev == netns_dir_dev();
+	return begun ? proc_pin_begun(&st) : st.st_ino == p->ino;
+}
+
 int site_unpin(const struct journal_pin *p, struct err *err)
 {
 	char path[320];
-	struct stat st;
-	snprintf(path, sizeof(path), NETNS_DIR "/%s", p->name);
-	if (lstat(path, &st) < 0)
-		return 0;
-	bool begun = st.st_dev == netns_dir_dev();
-	bool ours = begun ? proc_pin_begun(&st) : st.st_ino == p->ino;
-	return ours ? proc_unpin(p->name, err) : 0;
+	return own_pin(p, path) ? proc_unpin(p->name, err) : 0;
+}
+
+int site_pinned(const struct journal_pin *p)
+{
+	char path[320];
+	return own_pin(p, path) ? open(path, O_RDONLY | O_CLOEXEC) : -1;
 }

@@ -40,4 +40,7 @@ int site_open(struct site *s, const struct journal *j, int i, struct err *err);
 /* Remove a pin, but only our own: the namespace mounted there is the journalled one, or nothing is
  * mounted yet on the file, which bears our mark. */
 int site_unpin(const struct journal_pin *p, struct err *err);
+/* Open it, under the same condition; else -1. The caller owns the descriptor. */
+int site_pinned(const struct journal_pin *p);
+
 #endif

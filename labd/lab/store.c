@@ -225,13 +225,6 @@ int store_create(const struct engine *e, const char *name, json_t *meta, struct 
 	return write_meta(path, meta, err);
 }
 
-int store_remove(const struct engine *e, const char *name, struct err *err)
-{
-	char path[PATH_MAX];
-	snprintf(path, sizeof(path), "%s/labs/%s", e->run, name);
-	return dir_remove(path, err);
-}
-
 void store_unlock(struct lab_lock *l)
 {
 	char path[PATH_MAX];

@@ -5,6 +5,7 @@
  *	RUN/labs/NAME/lab.json   what the lab is: documents, source, time, backend
  *	RUN/labs/NAME/journal    what has been made for it (journal.h)
  *	RUN/labs/NAME.lock       flock'ed by whoever changes the lab
+ *	RUN/labs/.NAME.N         what was a lab and has not ended yet (reap.h)
  *
  *	RUN/labs/NAME/lab.json.next   the same as a change under way will have it
  *
@@ -73,8 +74,6 @@ int store_load(const struct engine *e, const char *name, struct stored *ret, str
 int store_load_next(const struct engine *e, const char *name, struct stored *ret, struct err *err);
 /* Make the directory and lab.json of a new lab; meta is borrowed. */
 int store_create(const struct engine *e, const char *name, json_t *meta, struct err *err);
-/* Remove the directory. */
-int store_remove(const struct engine *e, const char *name, struct err *err);
 void stored_free(struct stored *s);
 
 /* The lab's iptables: what its file asks for, else the engine's. */

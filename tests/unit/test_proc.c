@@ -434,6 +434,7 @@ static void pins(void **state)
 	assert_true(a.st_ino == b.st_ino && a.st_dev == b.st_dev);
 	check(proc_unpin("labd-test-proc", &err), &err);
 	check(proc_unpin("labd-test-proc", &err), &err);
+	proc_unpinned();
 	assert_false(path_exists("/run/netns/labd-test-proc"));
 	assert_int_equal(have_netns_dir(), before);
 	assert_int_equal(proc_pin(r.netns, "../x", &err), -EINVAL);
