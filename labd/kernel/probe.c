@@ -150,7 +150,7 @@ const struct feature probe_features[] = {
 	 "NAT, and what a trace shows of it"},
 	{"nfacct", AT(nfacct), "nfnetlink_acct xt_nfacct", is_nfacct,
 	 "kube-proxy's two counters (1.31 and newer)"},
-	{"netem", AT(netem), "sch_netem", is_netem, "labs with delay and loss"},
+	{"netem", AT(netem), "sch_netem", is_netem, "delay and loss by hand, with tc"},
 	{"NFLOG", AT(nflog), "nfnetlink_log xt_NFLOG", is_nflog, "rule hits in a trace"},
 	{"NFQUEUE", AT(nfqueue), "nfnetlink_queue xt_NFQUEUE", is_nfqueue,
 	 "a trace's single steps"},

@@ -35,6 +35,7 @@ static const struct {
 	{"ipvsadm", "ipvsadm", "kube-proxy's IPVS mode"},
 	{"nft", "nftables", "kube-proxy's nftables mode"},
 	{"conntrack", "conntrack", "looking at connections in a node"},
+	{"tcpdump", "tcpdump", "what a student types, and filters of labctl capture"},
 	{"nginx", "nginx-light", "pods of image nginx"},
 	{"dnsmasq", "dnsmasq-base", "kube-dns"},
 	{"busybox", "busybox-static", "pods of image busybox"},
