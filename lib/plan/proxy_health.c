@@ -30,6 +30,8 @@ void proxy_health(struct arena *a, const struct cluster *c, int node, svc_health
 	struct proxy_plan plan;
 	const struct csvc *last = NULL;
 	*ret = (svc_healths){0};
+	if (c->proxy.mode == PROXY_USERSPACE)
+		return;
 	proxy_plan_build(a, c, node, &plan);
 	vec_foreach (const struct svc_plan, p, &plan.svcs) {
 		if (!p->health_port || p->svc == last)

@@ -90,7 +90,9 @@ static void plan_service(struct arena *a, const struct semantics *sem, const str
 	plan_vips(a, sem, pp->node_ip, p);
 	p->external = p->port->node_port || p->vips.n > 0 || o->external_ips.n > 0;
 	p->external_local = is_external_local(sem, o);
-	bool narrowed = sem->internal_narrows && o->itp_local && !p->external_local;
+	/* The userspace mode knows no policies: its relays go to all endpoints. */
+	bool narrowed = sem->internal_narrows && o->itp_local && !p->external_local &&
+			pp->cluster->proxy.mode != PROXY_USERSPACE;
 	p->internal_local = sem->internal_policy && !sem->internal_narrows && o->itp_local;
 	if (o->type == SVC_LOAD_BALANCER && p->external_local)
 		p->health_port = o->health_check_port;

@@ -101,6 +101,10 @@ static void test_count(void **state)
 	assert_int_equal(all.v[0].local, 2);
 	proxy_health(p.arena, p.cluster, 1, &all);
 	assert_int_equal(all.v[0].local, 1);
+	/* Nobody listens there in userspace mode. */
+	p.cluster->proxy.mode = PROXY_USERSPACE;
+	proxy_health(p.arena, p.cluster, 0, &all);
+	assert_int_equal(all.n, 0);
 }
 
 int main(void)

@@ -391,6 +391,23 @@ static void test_ipvs_both_local(void **state)
 	}
 }
 
+/* The userspace mode knows no policies, whatever the version. */
+static void test_userspace_policies(void **state)
+{
+	static const char spec[] = "  internalTrafficPolicy: Local\n";
+	_strbuf_ struct strbuf yaml = STRBUF_INIT;
+	(void)state;
+	add_node(&yaml, "");
+	add_service(&yaml, "web", spec, "10.1.0.5");
+	strbuf_adds(&yaml, "- {addresses: [10.1.1.5], nodeName: n2}\n");
+	for (enum kube_version v = KUBE_1_20; v <= KUBE_1_23; v++) {
+		_lab_ struct lab l = lab_new();
+		assert_int_equal(yaml_files_add_text(l.files, "test", yaml.s, yaml.len, NULL), 0);
+		lab_plan_mode(&l, v, PROXY_USERSPACE, "n1");
+		has(&l, " for ns/web:http: 10.1.0.5:8080 10.1.1.5:8080\n");
+	}
+}
+
 static bool one_is_busy(void *arg, const char *service, const char *dest)
 {
 	return strcmp(service, "-t 1.1.1.1:80") == 0 && strcmp(dest, arg) == 0;
@@ -492,7 +509,7 @@ int main(void)
 		cmocka_unit_test(test_ipvs),	      cmocka_unit_test(test_ipvs_options),
 		cmocka_unit_test(test_ipvs_versions), cmocka_unit_test(test_ipvs_both_local),
 		cmocka_unit_test(test_ipvs_diff),     cmocka_unit_test(test_ipvs_drained),
-		cmocka_unit_test(test_userspace),
+		cmocka_unit_test(test_userspace),     cmocka_unit_test(test_userspace_policies),
 	};
 	return cmocka_run_group_tests_name("proxy modes", tests, NULL, NULL);
 }
