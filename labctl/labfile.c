@@ -59,6 +59,8 @@ static int decide(struct labfile *f, const struct cluster_opts *opts, struct err
 		return 0;
 	}
 	yaml_files_print(f->files, &faults, stderr);
+	/* A field that is unknown is often the one that is missing. */
+	yaml_files_print_notes(f->files, &faults, stderr);
 	return count_faults(f, faults.total + syntax, err);
 }
 

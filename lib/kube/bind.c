@@ -137,21 +137,61 @@ const char *did_you_mean(struct arena *a, const char *s, const char *const *word
 	return near ? arena_printf(a, "did you mean `%s`?", near) : NULL;
 }
 
+static bool is_word_of(const char *list, const char *word)
+{
+	size_t n = strlen(word);
+	for (const char *s = list; (s = strstr(s, word)); s += n)
+		if ((s == list || s[-1] == ' ') && (s[n] == ' ' || !s[n]))
+			return true;
+	return false;
+}
+
+static bool is_known(const struct shape *shape, const char *key)
+{
+	for (size_t i = 0; i < shape->n; i++)
+		if (strcmp(shape->fields[i].key, key) == 0)
+			return true;
+	return shape->also && *key && is_word_of(shape->also, key);
+}
+
+/* A key that is known one level down: "did you mean `spec.containers`?". */
+static const char *key_below(struct binder *b, const struct shape *shape, const char *key)
+{
+	for (size_t i = 0; i < shape->n; i++)
+		if (shape->fields[i].fn == bind_shape && is_known(shape->fields[i].arg, key))
+			return arena_printf(b->arena, "did you mean `%s.%s`?", shape->fields[i].key,
+					    key);
+	if (shape->also && is_word_of(shape->also, "metadata") &&
+	    is_word_of("name namespace labels annotations", key))
+		return arena_printf(b->arena, "did you mean `metadata.%s`?", key);
+	return NULL;
+}
+
+/* Where a key was meant to be: among those that are read and the others, one level down, ... */
+static const char *nearest_key(struct binder *b, const struct shape *shape, const char *key)
+{
+	vec_of(const char *) words = {0};
+	for (size_t i = 0; i < shape->n; i++)
+		*vec_push(b->arena, &words) = shape->fields[i].key;
+	for (const char *s = shape->also; s && *s; s += strspn(s, " ")) {
+		size_t n = strcspn(s, " ");
+		*vec_push(b->arena, &words) = arena_strndup(b->arena, s, n);
+		s += n;
+	}
+	const char *near = did_you_mean(b->arena, key, words.v, words.n);
+	near = near ? near : key_below(b, shape, key);
+	return near ? near : shape->advice;
+}
+
 static void unknown_keys(struct binder *b, const struct at *at, json_t *v,
 			 const struct shape *shape)
 {
 	const char *key;
 	json_t *value;
-	const char **words = arena_new_array(b->arena, const char *, shape->n);
-	for (size_t i = 0; i < shape->n; i++)
-		words[i] = shape->fields[i].key;
 	json_object_foreach (v, key, value) {
-		size_t i = 0;
-		while (i < shape->n && strcmp(words[i], key) != 0)
-			i++;
-		if (i < shape->n)
+		if (is_known(shape, key))
 			continue;
-		const char *hint = did_you_mean(b->arena, key, words, shape->n);
+		const char *hint = nearest_key(b, shape, key);
 		if (b->strict)
 			bind_fault_key(b, AT_KEY(at, key), hint, "unknown field `%s`", key);
 		else
@@ -165,7 +205,7 @@ bool bind_shape(struct binder *b, const struct at *at, json_t *v, void *dst, con
 	const struct shape *shape = arg;
 	if (!json_is_object(v))
 		return bind_wrong_type(b, at, v, "a mapping");
-	if (b->strict || b->lenient)
+	if (b->strict || shape->also)
 		unknown_keys(b, at, v, shape);
 	for (size_t i = 0; i < shape->n; i++) {
 		const struct field *f = &shape->fields[i];

@@ -33,7 +33,6 @@ struct binder {
 	int doc;
 	const char *object;	/* for messages: "Pod default/web" */
 	bool strict;		/* kind: Lab: an unknown key is a fault */
-	bool lenient;		/* KubeProxyConfiguration: an unknown key is noted */
 	unsigned faults_before; /* of this object: how many there were when it began */
 };
 
@@ -66,12 +65,20 @@ struct field {
 struct shape {
 	const struct field *fields;
 	size_t n;
+	/* The other fields that Kubernetes has here, with spaces between: what is in neither is
+	 * noted as unknown. NULL: nobody looks. */
+	const char *also;
+	const char *advice; /* where an unknown one most likely belongs, or NULL */
 	/* Last step, after all fields; false drops an element from its list. May be NULL. */
 	bool (*finish)(struct binder *b, const struct at *at, json_t *v, void *obj);
 };
 #define SHAPE(fields_)                                                                             \
 	{                                                                                          \
 		.fields = (fields_), .n = ARRAY_SIZE(fields_)                                      \
+	}
+#define SHAPE_ALSO(fields_, also_)                                                                 \
+	{                                                                                          \
+		.fields = (fields_), .n = ARRAY_SIZE(fields_), .also = (also_)                     \
 	}
 #define SHAPE_FINISH(fields_, finish_)                                                             \
 	{                                                                                          \

@@ -44,7 +44,8 @@ static const struct field expr_fields[] = {
 	REQUIRED("operator", struct selector_expr, op, bind_selector_op, &words_selector_op),
 	FIELD("values", struct selector_expr, values, bind_list, &list_of_strs),
 };
-static const struct shape expr_shape = SHAPE_FINISH(expr_fields, finish_expr);
+static const struct shape expr_shape = {
+	.fields = expr_fields, .n = ARRAY_SIZE(expr_fields), .also = "", .finish = finish_expr};
 static const struct list_of list_of_exprs = {
 	.item = bind_shape, .arg = &expr_shape, .size = sizeof(struct selector_expr)};
 
@@ -52,7 +53,10 @@ static const struct field selector_fields[] = {
 	FIELD("matchLabels", struct selector, match_labels, bind_kvs, NULL),
 	FIELD("matchExpressions", struct selector, exprs, bind_list, &list_of_exprs),
 };
-static const struct shape selector_shape = SHAPE(selector_fields);
+static const struct shape selector_shape = {.fields = selector_fields,
+					    .n = ARRAY_SIZE(selector_fields),
+					    .also = "",
+					    .advice = "labels stand under `matchLabels`"};
 
 bool bind_selector(struct binder *b, const struct at *at, json_t *v, void *dst, const void *arg)
 {
@@ -151,7 +155,8 @@ static const struct field node_spec_fields[] = {
 	FIELD("unschedulable", struct node, unschedulable, bind_bool, NULL),
 	FIELD("taints", struct node, no_schedule_taint, bind_taints, NULL),
 };
-static const struct shape node_spec_shape = SHAPE(node_spec_fields);
+static const struct shape node_spec_shape =
+	SHAPE_ALSO(node_spec_fields, "providerID configSource externalID");
 static const struct field node_status_fields[] = {
 	FIELD("addresses", struct node, internal_ip, bind_node_addresses, NULL),
 };
@@ -160,7 +165,7 @@ static const struct field node_fields[] = {
 	NESTED("spec", &node_spec_shape),
 	NESTED("status", &node_status_shape),
 };
-static const struct shape node_shape = SHAPE(node_fields);
+static const struct shape node_shape = SHAPE_ALSO(node_fields, "apiVersion kind metadata");
 
 void bind_node(struct binder *b, const struct at *at, json_t *v, const struct meta *m)
 {
@@ -195,7 +200,10 @@ static bool finish_env(struct binder *b, const struct at *at, json_t *v, void *o
 }
 
 static const struct env_var env_init = {.value = ""};
-static const struct shape env_shape = SHAPE_FINISH(env_fields, finish_env);
+static const struct shape env_shape = {.fields = env_fields,
+				       .n = ARRAY_SIZE(env_fields),
+				       .also = "valueFrom",
+				       .finish = finish_env};
 static const struct list_of list_of_env = {
 	.item = bind_shape, .arg = &env_shape, .size = sizeof(struct env_var), .init = &env_init};
 
@@ -206,7 +214,7 @@ static const struct field cport_fields[] = {
 	FIELD("protocol", struct container_port, proto, bind_word, &words_proto),
 };
 static const struct container_port cport_init = {.name = ""};
-static const struct shape cport_shape = SHAPE(cport_fields);
+static const struct shape cport_shape = SHAPE_ALSO(cport_fields, "hostPort hostIP");
 static const struct list_of list_of_cports = {.item = bind_shape,
 					      .arg = &cport_shape,
 					      .size = sizeof(struct container_port),
@@ -221,7 +229,12 @@ static const struct field container_fields[] = {
 	FIELD("env", struct container, env, bind_list, &list_of_env),
 };
 static const struct container container_init = {.name = "", .image = ""};
-static const struct shape container_shape = SHAPE(container_fields);
+static const struct shape container_shape = SHAPE_ALSO(
+	container_fields, "workingDir envFrom resources resizePolicy restartPolicy "
+			  "restartPolicyRules volumeMounts volumeDevices livenessProbe "
+			  "readinessProbe startupProbe lifecycle terminationMessagePath "
+			  "terminationMessagePolicy imagePullPolicy securityContext stdin "
+			  "stdinOnce tty");
 static const struct list_of list_of_containers = {.item = bind_shape,
 						  .arg = &container_shape,
 						  .size = sizeof(struct container),
@@ -236,7 +249,8 @@ static const struct field toleration_fields[] = {
 	FIELD("operator", struct toleration, operator, bind_str, NULL),
 	FIELD("effect", struct toleration, effect, bind_str_opt, NULL),
 };
-static const struct shape toleration_shape = SHAPE(toleration_fields);
+static const struct shape toleration_shape =
+	SHAPE_ALSO(toleration_fields, "value tolerationSeconds");
 static const struct list_of list_of_tolerations = {
 	.item = bind_shape, .arg = &toleration_shape, .size = sizeof(struct toleration)};
 
@@ -286,7 +300,16 @@ static const struct field pod_spec_fields[] = {
 	FIELD("tolerations", struct pod_spec, tolerates_all, bind_tolerations, NULL),
 	REQUIRED("containers", struct pod_spec, containers, bind_list, &list_of_containers),
 };
-static const struct shape pod_spec_shape = SHAPE(pod_spec_fields);
+static const struct shape pod_spec_shape = SHAPE_ALSO(
+	pod_spec_fields, "volumes initContainers ephemeralContainers restartPolicy "
+			 "terminationGracePeriodSeconds activeDeadlineSeconds serviceAccount "
+			 "automountServiceAccountToken hostPID hostIPC shareProcessNamespace "
+			 "securityContext imagePullSecrets affinity schedulerName hostAliases "
+			 "priorityClassName priority dnsConfig readinessGates runtimeClassName "
+			 "enableServiceLinks preemptionPolicy overhead "
+			 "topologySpreadConstraints setHostnameAsFQDN os hostUsers "
+			 "schedulingGates resourceClaims resources hostnameOverride "
+			 "workloadRef schedulingGroup");
 
 struct condition {
 	const char *type, *status;
@@ -380,7 +403,7 @@ static const struct field pod_fields[] = {
 	 .required = true},
 	NESTED("status", &pod_status_shape),
 };
-static const struct shape pod_shape = SHAPE(pod_fields);
+static const struct shape pod_shape = SHAPE_ALSO(pod_fields, "apiVersion kind metadata");
 
 /* A pod of a Deployment is owned by its ReplicaSet, "DEPLOYMENT-HASH", and carries the hash as a
  * label. */
@@ -427,17 +450,20 @@ static const struct field template_fields[] = {
 	 .arg = &pod_spec_shape,
 	 .required = true},
 };
-static const struct shape template_shape = SHAPE(template_fields);
+static const struct shape template_shape = SHAPE_ALSO(template_fields, "");
 static const struct field deployment_spec_fields[] = {
 	FIELD("replicas", struct deployment, replicas, bind_uint, &range_replicas),
 	FIELD("selector", struct deployment, selector, bind_selector, NULL),
 	{.key = "template", .fn = bind_shape, .arg = &template_shape, .required = true},
 };
-static const struct shape deployment_spec_shape = SHAPE(deployment_spec_fields);
+static const struct shape deployment_spec_shape =
+	SHAPE_ALSO(deployment_spec_fields, "strategy minReadySeconds revisionHistoryLimit paused "
+					   "progressDeadlineSeconds rollbackTo");
 static const struct field deployment_fields[] = {
 	{.key = "spec", .fn = bind_shape, .arg = &deployment_spec_shape, .required = true},
 };
-static const struct shape deployment_shape = SHAPE(deployment_fields);
+static const struct shape deployment_shape =
+	SHAPE_ALSO(deployment_fields, "apiVersion kind metadata status");
 
 void bind_deployment(struct binder *b, const struct at *at, json_t *v, const struct meta *m)
 {

@@ -138,7 +138,10 @@ static const struct field meta_fields[] = {
 	FIELD("labels", struct meta, labels, bind_kvs, NULL),
 	FIELD("annotations", struct meta, annotations, bind_kvs, NULL),
 };
-static const struct shape meta_shape = SHAPE(meta_fields);
+static const struct shape meta_shape =
+	SHAPE_ALSO(meta_fields, "name namespace uid resourceVersion generation creationTimestamp "
+				"deletionTimestamp deletionGracePeriodSeconds ownerReferences "
+				"finalizers managedFields selfLink generateName clusterName");
 
 /* "Pod default/web", as far as it can be told, for the messages about the object. */
 static const char *object_name(struct binder *b, const struct kind *k, json_t *meta)

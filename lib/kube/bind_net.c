@@ -35,7 +35,10 @@ static const struct field np_port_fields[] = {
 	FIELD("endPort", struct np_port, end_port, bind_u16, &range_port),
 };
 static const struct np_port np_port_init = {.any_port = true};
-static const struct shape np_port_shape = SHAPE_FINISH(np_port_fields, finish_np_port);
+static const struct shape np_port_shape = {.fields = np_port_fields,
+					   .n = ARRAY_SIZE(np_port_fields),
+					   .also = "",
+					   .finish = finish_np_port};
 static const struct list_of list_of_np_ports = {.item = bind_shape,
 						.arg = &np_port_shape,
 						.size = sizeof(struct np_port),
@@ -59,7 +62,7 @@ static const struct field ip_block_fields[] = {
 	{.key = "cidr", .fn = bind_block_cidr, .required = true},
 	FIELD("except", struct np_peer_doc, p.except, bind_list, &list_of_excepts),
 };
-static const struct shape ip_block_shape = SHAPE(ip_block_fields);
+static const struct shape ip_block_shape = SHAPE_ALSO(ip_block_fields, "");
 
 static bool bind_ip_block(struct binder *b, const struct at *at, json_t *v, void *dst,
 			  const void *arg)
@@ -96,7 +99,8 @@ static const struct field peer_fields[] = {
 	FIELD("namespaceSelector", struct np_peer_doc, p.namespaces, bind_selector, NULL),
 	{.key = "ipBlock", .fn = bind_ip_block, .arg = &ip_block_shape},
 };
-static const struct shape peer_shape = SHAPE_FINISH(peer_fields, finish_peer);
+static const struct shape peer_shape = {
+	.fields = peer_fields, .n = ARRAY_SIZE(peer_fields), .also = "", .finish = finish_peer};
 static const struct list_of list_of_peer_docs = {
 	.item = bind_shape, .arg = &peer_shape, .size = sizeof(struct np_peer_doc)};
 
@@ -123,8 +127,8 @@ static const struct field egress_rule_fields[] = {
 	{.key = "to", .fn = bind_peers},
 };
 static const struct np_rule rule_init = {.any_peer = true};
-static const struct shape ingress_rule_shape = SHAPE(ingress_rule_fields);
-static const struct shape egress_rule_shape = SHAPE(egress_rule_fields);
+static const struct shape ingress_rule_shape = SHAPE_ALSO(ingress_rule_fields, "");
+static const struct shape egress_rule_shape = SHAPE_ALSO(egress_rule_fields, "");
 static const struct list_of list_of_ingress_rules = {.item = bind_shape,
 						     .arg = &ingress_rule_shape,
 						     .size = sizeof(struct np_rule),
@@ -151,11 +155,12 @@ static const struct field policy_spec_fields[] = {
 	FIELD("ingress", struct network_policy, in, bind_list, &list_of_ingress_rules),
 	FIELD("egress", struct network_policy, out, bind_list, &list_of_egress_rules),
 };
-static const struct shape policy_spec_shape = SHAPE(policy_spec_fields);
+static const struct shape policy_spec_shape = SHAPE_ALSO(policy_spec_fields, "");
 static const struct field policy_fields[] = {
 	{.key = "spec", .fn = bind_shape, .arg = &policy_spec_shape, .required = true},
 };
-static const struct shape policy_shape = SHAPE(policy_fields);
+static const struct shape policy_shape =
+	SHAPE_ALSO(policy_fields, "apiVersion kind metadata status");
 
 void bind_network_policy(struct binder *b, const struct at *at, json_t *v, const struct meta *m)
 {
@@ -216,7 +221,9 @@ static const struct field pool_spec_fields[] = {
 	FIELD("natOutgoing", struct ip_pool, nat_outgoing, bind_bool, NULL),
 	FIELD("disabled", struct ip_pool, disabled, bind_bool, NULL),
 };
-static const struct shape pool_spec_shape = SHAPE(pool_spec_fields);
+static const struct shape pool_spec_shape = SHAPE_ALSO(
+	pool_spec_fields, "cidr disableBGPExport nodeSelector namespaceSelector allowedUses "
+			  "assignmentMode ipip nat-outgoing");
 
 void bind_ip_pool(struct binder *b, const struct at *at, json_t *v, const struct meta *m)
 {

@@ -242,7 +242,7 @@ static const struct field client_fields[] = {
 	{.key = "qps", .fn = bind_qps},
 	FIELD("burst", struct proxy_doc, number, bind_int32, &range_from_0),
 };
-static const struct shape client_shape = SHAPE(client_fields);
+static const struct shape client_shape = SHAPE_ALSO(client_fields, "");
 static const struct field winkernel_fields[] = {
 	FIELD("networkName", struct proxy_doc, text, bind_str, NULL),
 	FIELD("sourceVip", struct proxy_doc, text, bind_str, NULL),
@@ -250,12 +250,12 @@ static const struct field winkernel_fields[] = {
 	FIELD("rootHnsEndpointName", struct proxy_doc, text, bind_str, NULL),
 	FIELD("forwardHealthCheckVip", struct proxy_doc, flag, bind_bool, NULL),
 };
-static const struct shape winkernel_shape = SHAPE(winkernel_fields);
+static const struct shape winkernel_shape = SHAPE_ALSO(winkernel_fields, "");
 static const struct field detect_local_fields[] = {
 	FIELD("bridgeInterface", struct proxy_doc, c.bridge_interface, bind_ifname, NULL),
 	FIELD("interfaceNamePrefix", struct proxy_doc, c.interface_prefix, bind_ifname, NULL),
 };
-static const struct shape detect_local_shape = SHAPE(detect_local_fields);
+static const struct shape detect_local_shape = SHAPE_ALSO(detect_local_fields, "");
 static const struct field iptables_fields[] = {
 	FIELD("masqueradeAll", struct proxy_doc, c.masquerade_all, bind_bool, NULL),
 	FIELD("masqueradeBit", struct proxy_doc, c.masquerade_bit, bind_uint, &range_mark_bit),
@@ -263,14 +263,14 @@ static const struct field iptables_fields[] = {
 	FIELD("syncPeriod", struct proxy_doc, c.iptables_periods.sync, bind_duration, NULL),
 	FIELD("minSyncPeriod", struct proxy_doc, c.iptables_periods.min, bind_duration, NULL),
 };
-static const struct shape iptables_shape = SHAPE(iptables_fields);
+static const struct shape iptables_shape = SHAPE_ALSO(iptables_fields, "");
 static const struct field nftables_fields[] = {
 	FIELD("masqueradeAll", struct proxy_doc, c.nft_masquerade_all, bind_bool, NULL),
 	FIELD("masqueradeBit", struct proxy_doc, c.nft_masquerade_bit, bind_uint, &range_mark_bit),
 	FIELD("syncPeriod", struct proxy_doc, nftables.sync, bind_duration, NULL),
 	FIELD("minSyncPeriod", struct proxy_doc, nftables.min, bind_duration, NULL),
 };
-static const struct shape nftables_shape = SHAPE(nftables_fields);
+static const struct shape nftables_shape = SHAPE_ALSO(nftables_fields, "");
 static const struct field ipvs_fields[] = {
 	FIELD("scheduler", struct proxy_doc, c.scheduler, bind_scheduler, &words_scheduler),
 	FIELD("strictARP", struct proxy_doc, c.strict_arp, bind_bool, NULL),
@@ -281,7 +281,7 @@ static const struct field ipvs_fields[] = {
 	FIELD("syncPeriod", struct proxy_doc, ipvs.sync, bind_duration, NULL),
 	FIELD("minSyncPeriod", struct proxy_doc, ipvs.min, bind_duration, NULL),
 };
-static const struct shape ipvs_shape = SHAPE(ipvs_fields);
+static const struct shape ipvs_shape = SHAPE_ALSO(ipvs_fields, "");
 static const struct field conntrack_fields[] = {
 	FIELD("maxPerCore", struct proxy_doc, number, bind_int32, &range_from_0),
 	FIELD("min", struct proxy_doc, number, bind_int32, &range_from_0),
@@ -291,7 +291,7 @@ static const struct field conntrack_fields[] = {
 	FIELD("udpTimeout", struct proxy_doc, c.ct.udp, bind_duration, NULL),
 	FIELD("udpStreamTimeout", struct proxy_doc, c.ct.udp_stream, bind_duration, NULL),
 };
-static const struct shape conntrack_shape = SHAPE(conntrack_fields);
+static const struct shape conntrack_shape = SHAPE_ALSO(conntrack_fields, "");
 
 static const struct field proxy_fields[] = {
 	FIELD("kind", struct proxy_doc, kind, bind_str, NULL),
@@ -324,7 +324,7 @@ static const struct field proxy_fields[] = {
 	{.key = "portRange", .fn = bind_port_range},
 	FIELD("udpIdleTimeout", struct proxy_doc, duration, bind_duration, NULL),
 };
-static const struct shape proxy_shape = SHAPE(proxy_fields);
+static const struct shape proxy_shape = SHAPE_ALSO(proxy_fields, "");
 
 /* The whole ------------------------------------------------------------------------------------ */
 
@@ -391,10 +391,7 @@ void bind_proxy_config(struct binder *b, const struct at *at, json_t *v, const s
 		fault_first(b->faults, b->o->proxy.meta.doc, b->o->proxy.meta.path);
 		return;
 	}
-	b->lenient = true;
-	bool bound = bind_shape(b, at, v, &d, &proxy_shape);
-	b->lenient = false;
-	if (!bound)
+	if (!bind_shape(b, at, v, &d, &proxy_shape))
 		return;
 	if (d.kind && strcmp(d.kind, "KubeProxyConfiguration") != 0)
 		bind_fault(b, AT_KEY(at, "kind"), NULL,

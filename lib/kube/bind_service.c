@@ -63,7 +63,7 @@ static const struct field port_fields[] = {
 	{.key = "targetPort", .fn = bind_target_port},
 };
 static const struct service_port port_init = {.name = ""};
-static const struct shape port_shape = SHAPE(port_fields);
+static const struct shape port_shape = SHAPE_ALSO(port_fields, "appProtocol");
 static const struct list_of list_of_ports = {.item = bind_shape,
 					     .arg = &port_shape,
 					     .size = sizeof(struct service_port),
@@ -110,9 +110,9 @@ static const struct range range_affinity = {1, 86400};
 static const struct field client_ip_fields[] = {
 	FIELD("timeoutSeconds", struct service, affinity_seconds, bind_uint, &range_affinity),
 };
-static const struct shape client_ip_shape = SHAPE(client_ip_fields);
+static const struct shape client_ip_shape = SHAPE_ALSO(client_ip_fields, "");
 static const struct field affinity_fields[] = {NESTED("clientIP", &client_ip_shape)};
-static const struct shape affinity_shape = SHAPE(affinity_fields);
+static const struct shape affinity_shape = SHAPE_ALSO(affinity_fields, "");
 
 /* A DNS name; the dot of the root at its end is allowed, as the API allows it, and left out. */
 static bool bind_external_name(struct binder *b, const struct at *at, json_t *v, void *dst,
@@ -149,7 +149,9 @@ static const struct field service_spec_fields[] = {
 	FIELD("trafficDistribution", struct service, traffic_distribution, bind_distribution,
 	      &words_distribution),
 };
-static const struct shape service_spec_shape = SHAPE(service_spec_fields);
+static const struct shape service_spec_shape = SHAPE_ALSO(
+	service_spec_fields, "loadBalancerIP ipFamilyPolicy ipFamily allocateLoadBalancerNodePorts "
+			     "loadBalancerClass topologyKeys");
 
 static bool finish_ingress(struct binder *b, const struct at *at, json_t *v, void *obj)
 {
@@ -176,7 +178,7 @@ static const struct field service_fields[] = {
 	{.key = "spec", .fn = bind_shape, .arg = &service_spec_shape, .required = true},
 	NESTED("status", &service_status_shape),
 };
-static const struct shape service_shape = SHAPE(service_fields);
+static const struct shape service_shape = SHAPE_ALSO(service_fields, "apiVersion kind metadata");
 
 void bind_service(struct binder *b, const struct at *at, json_t *v, const struct meta *m)
 {
@@ -232,7 +234,10 @@ static bool finish_ep_port(struct binder *b, const struct at *at, json_t *v, voi
 }
 
 static const struct ep_port ep_port_init = {.name = ""};
-static const struct shape ep_port_shape = SHAPE_FINISH(ep_port_fields, finish_ep_port);
+static const struct shape ep_port_shape = {.fields = ep_port_fields,
+					   .n = ARRAY_SIZE(ep_port_fields),
+					   .also = "appProtocol",
+					   .finish = finish_ep_port};
 static const struct list_of list_of_ep_ports = {.item = bind_shape,
 						.arg = &ep_port_shape,
 						.size = sizeof(struct ep_port),
@@ -247,7 +252,7 @@ static const struct field subset_fields[] = {
 	FIELD("notReadyAddresses", struct subset, not_ready, bind_list, &list_of_not_ready),
 	FIELD("ports", struct subset, set.ports, bind_list, &list_of_ep_ports),
 };
-static const struct shape subset_shape = SHAPE(subset_fields);
+static const struct shape subset_shape = SHAPE_ALSO(subset_fields, "");
 static const struct list_of list_of_subsets = {
 	.item = bind_shape, .arg = &subset_shape, .size = sizeof(struct subset)};
 
@@ -257,7 +262,8 @@ struct endpoints_doc {
 static const struct field endpoints_fields[] = {
 	FIELD("subsets", struct endpoints_doc, subsets, bind_list, &list_of_subsets),
 };
-static const struct shape endpoints_shape = SHAPE(endpoints_fields);
+static const struct shape endpoints_shape =
+	SHAPE_ALSO(endpoints_fields, "apiVersion kind metadata");
 
 void bind_endpoints(struct binder *b, const struct at *at, json_t *v, const struct meta *m)
 {
@@ -321,13 +327,13 @@ static const struct field hints_fields[] = {
 	FIELD("forZones", struct slice_addr, a.hint_zones, bind_list, &list_of_hints),
 	FIELD("forNodes", struct slice_addr, a.hint_nodes, bind_list, &list_of_hints),
 };
-static const struct shape hints_shape = SHAPE(hints_fields);
+static const struct shape hints_shape = SHAPE_ALSO(hints_fields, "");
 static const struct field conditions_fields[] = {
 	FIELD("ready", struct slice_addr, ready, bind_tristate, NULL),
 	FIELD("serving", struct slice_addr, serving, bind_tristate, NULL),
 	FIELD("terminating", struct slice_addr, terminating, bind_tristate, NULL),
 };
-static const struct shape conditions_shape = SHAPE(conditions_fields);
+static const struct shape conditions_shape = SHAPE_ALSO(conditions_fields, "");
 static const struct field slice_target_fields[] = {
 	FIELD("name", struct slice_addr, a.target, bind_str_opt, NULL),
 };
@@ -362,7 +368,10 @@ static bool finish_slice_addr(struct binder *b, const struct at *at, json_t *v, 
 	return true;
 }
 
-static const struct shape slice_addr_shape = SHAPE_FINISH(slice_addr_fields, finish_slice_addr);
+static const struct shape slice_addr_shape = {.fields = slice_addr_fields,
+					      .n = ARRAY_SIZE(slice_addr_fields),
+					      .also = "deprecatedTopology",
+					      .finish = finish_slice_addr};
 static const struct list_of list_of_slice_addrs = {
 	.item = bind_shape, .arg = &slice_addr_shape, .size = sizeof(struct slice_addr)};
 
@@ -377,7 +386,8 @@ static const struct field slice_fields[] = {
 	FIELD("ports", struct slice_doc, set.ports, bind_list, &list_of_ep_ports),
 	FIELD("endpoints", struct slice_doc, endpoints, bind_list, &list_of_slice_addrs),
 };
-static const struct shape slice_shape = SHAPE(slice_fields);
+static const struct shape slice_shape =
+	SHAPE_ALSO(slice_fields, "apiVersion kind metadata addressType");
 static const struct field slice_type_fields[] = {
 	REQUIRED("addressType", struct slice_doc, type, bind_word, &words_address_type),
 };

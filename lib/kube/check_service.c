@@ -100,6 +100,73 @@ static void check_cluster_ip(struct checker *k, const struct service *s)
 				    IP4(s->cluster_ip), n->what, CIDR(n->cidr));
 }
 
+/* Addresses that nothing can be reached at from elsewhere (ValidateNonSpecialIP); NULL for others.
+ */
+static const char *special_address(ip4 ip)
+{
+	static const struct {
+		struct cidr net;
+		const char *what;
+	} nets[] = {
+		{{0, 32}, "the unspecified address"},
+		{{0x7f000000, 8}, "a loopback address"},
+		{{0xa9fe0000, 16}, "a link-local address"},
+		{{0xe0000000, 24}, "a link-local multicast address"},
+	};
+	for (size_t i = 0; i < sizeof(nets) / sizeof(nets[0]); i++)
+		if (cidr_has(nets[i].net, ip))
+			return nets[i].what;
+	return NULL;
+}
+
+/* The addresses of a list in the document. */
+static void check_special(struct checker *k, const struct meta *m, const json_t *list,
+			  const char *path)
+{
+	size_t i;
+	const json_t *item;
+	json_array_foreach (list, i, item) {
+		ip4 ip;
+		const char *s = json_string_value(item);
+		const char *what = s && ip4_parse(s, &ip) ? special_address(ip) : NULL;
+		if (what)
+			check_fault(k, m, arena_printf(k->a, "%s[%zu]", path, i), NULL, "%s is %s",
+				    s, what);
+	}
+}
+
+/* Fields that only some types of Service may have (pkg/apis/core/validation ValidateService). */
+static void check_service_fields(struct checker *k, const struct service *s)
+{
+	const json_t *spec = json_object_get(s->meta.raw, "spec");
+	bool lb = s->type == SVC_LOAD_BALANCER;
+	bool outside = lb || s->type == SVC_NODE_PORT ||
+		       (k->o->lab.kubernetes >= KUBE_1_32 && s->type == SVC_CLUSTER_IP &&
+			json_array_size(json_object_get(spec, "externalIPs")) > 0);
+	const char *etp = json_string_value(json_object_get(spec, "externalTrafficPolicy"));
+	json_t *affinity = json_object_get(spec, "sessionAffinityConfig");
+	if (etp && *etp && !outside)
+		check_fault(k, &s->meta, "spec.externalTrafficPolicy",
+			    "it is for types NodePort and LoadBalancer",
+			    "a Service of type %s is not reached from outside",
+			    svc_type_str(s->type));
+	if (json_object_size(affinity) > 0 && !s->affinity_client_ip)
+		check_fault(k, &s->meta, "spec.sessionAffinityConfig",
+			    "set `sessionAffinity: ClientIP`", "there is no session affinity");
+	if (s->source_ranges.n > 0 && !lb)
+		check_fault(k, &s->meta, "spec.loadBalancerSourceRanges", NULL,
+			    "a Service of type %s has no load balancer", svc_type_str(s->type));
+	if (s->health_check_port && !(lb && s->etp_local))
+		check_fault(k, &s->meta, "spec.healthCheckNodePort", NULL,
+			    "only a Service of type LoadBalancer with `externalTrafficPolicy: "
+			    "Local` has one");
+	check_special(k, &s->meta, json_object_get(spec, "externalIPs"), "spec.externalIPs");
+	/* RFC 1035; digits in front are for 1.34 and later. */
+	if (*s->meta.name >= '0' && *s->meta.name <= '9' && k->o->lab.kubernetes <= KUBE_1_32)
+		check_fault(k, &s->meta, "metadata.name", NULL,
+			    "the name of a Service begins with a letter");
+}
+
 void check_services(struct checker *k)
 {
 	claims node_ports = {0};
@@ -107,6 +174,7 @@ void check_services(struct checker *k)
 	vec_foreach (struct service, s, &k->o->services) {
 		const json_t *spec = json_object_get(s->meta.raw, "spec");
 		check_cluster_ip(k, s);
+		check_service_fields(k, s);
 		check_ports(k, s, &node_ports);
 		if (s->type == SVC_EXTERNAL_NAME) {
 			if (!json_object_get(spec, "externalName"))
@@ -140,6 +208,21 @@ static void check_node_names(struct checker *k, const struct meta *m, const json
 	}
 }
 
+static void check_subset_addresses(struct checker *k, const struct meta *m, const json_t *list,
+				   const char *path)
+{
+	size_t i;
+	const json_t *a;
+	json_array_foreach (list, i, a) {
+		ip4 ip;
+		const char *s = json_string_value(json_object_get(a, "ip"));
+		const char *what = s && ip4_parse(s, &ip) ? special_address(ip) : NULL;
+		if (what)
+			check_fault(k, m, arena_printf(k->a, "%s[%zu].ip", path, i), NULL,
+				    "%s is %s", s, what);
+	}
+}
+
 static void check_subsets(struct checker *k, const struct meta *m)
 {
 	size_t i;
@@ -147,8 +230,24 @@ static void check_subsets(struct checker *k, const struct meta *m)
 	json_array_foreach (json_object_get(m->raw, "subsets"), i, subset) {
 		check_node_names(k, m, json_object_get(subset, "addresses"),
 				 arena_printf(k->a, "subsets[%zu].addresses", i));
+		check_subset_addresses(k, m, json_object_get(subset, "addresses"),
+				       arena_printf(k->a, "subsets[%zu].addresses", i));
 		check_node_names(k, m, json_object_get(subset, "notReadyAddresses"),
 				 arena_printf(k->a, "subsets[%zu].notReadyAddresses", i));
+	}
+}
+
+static void check_slice(struct checker *k, const struct meta *m)
+{
+	size_t i;
+	const json_t *e, *list = json_object_get(m->raw, "endpoints");
+	check_node_names(k, m, list, "endpoints");
+	json_array_foreach (list, i, e) {
+		const json_t *addresses = json_object_get(e, "addresses");
+		const char *path = arena_printf(k->a, "endpoints[%zu].addresses", i);
+		if (json_is_array(addresses) && json_array_size(addresses) == 0)
+			check_fault(k, m, path, NULL, "an endpoint has at least one address");
+		check_special(k, m, addresses, path);
 	}
 }
 
@@ -161,8 +260,7 @@ void check_endpoints(struct checker *k)
 			continue;
 		last = e->meta.raw;
 		if (e->is_slice)
-			check_node_names(k, &e->meta, json_object_get(e->meta.raw, "endpoints"),
-					 "endpoints");
+			check_slice(k, &e->meta);
 		else
 			check_subsets(k, &e->meta);
 	}

@@ -202,13 +202,46 @@ static void test_proxy_notes(void **state)
 	expect_notes("[{" PROXY ",'masqueradeAll':true,'iptables':{'masqeradeAll':true},"
 		     "'metricsBindAddress':'0.0.0.0:9','detectLocal':{'bridge':''}}]",
 		     "KubeProxyConfiguration: key masqueradeAll: unknown field `masqueradeAll` is "
-		     "ignored\n"
+		     "ignored (did you mean `iptables.masqueradeAll`?)\n"
 		     "KubeProxyConfiguration: key metricsBindAddress: the kube-proxy of a lab "
 		     "answers on port 10249\n"
 		     "KubeProxyConfiguration: key iptables.masqeradeAll: unknown field "
 		     "`masqeradeAll` is ignored (did you mean `masqueradeAll`?)\n"
 		     "KubeProxyConfiguration: key detectLocal.bridge: unknown field `bridge` is "
 		     "ignored");
+}
+
+/* Unknown fields of Kubernetes' objects are passed over, and said; those it has and nobody reads
+ * here are not. */
+static void test_unknown_fields(void **state)
+{
+	(void)state;
+	expect_notes("[{'apiVersion':'v1','kind':'Pod','metadata':{'name':'a','managedFields':[],"
+		     "'lables':{}},'labels':{},'image':'x','spec':{'nodename':'n','volumes':[],"
+		     "'containers':[{'name':'c','image':'nginx','livenessProbe':{},'comand':[]}]}},"
+		     "{'apiVersion':'v1','kind':'Service','metadata':{'name':'s'},'status':{},"
+		     "'spec':{'clusterIP':'10.96.0.9','selectr':{},'ipFamilyPolicy':'SingleStack',"
+		     "'ports':[{'port':80,'targetport':1,'appProtocol':'http'}]},'ports':[]}]",
+		     "Pod default/a: key metadata.lables: unknown field `lables` is ignored (did "
+		     "you mean `labels`?)\n"
+		     "Pod default/a: key labels: unknown field `labels` is ignored (did you mean "
+		     "`metadata.labels`?)\n"
+		     "Pod default/a: key image: unknown field `image` is ignored\n"
+		     "Pod default/a: key spec.nodename: unknown field `nodename` is ignored (did "
+		     "you mean `nodeName`?)\n"
+		     "Pod default/a: key spec.containers[0].comand: unknown field `comand` is "
+		     "ignored (did you mean `command`?)\n"
+		     "Service default/s: key ports: unknown field `ports` is ignored (did you mean "
+		     "`spec.ports`?)\n"
+		     "Service default/s: key spec.selectr: unknown field `selectr` is ignored (did "
+		     "you mean `selector`?)\n"
+		     "Service default/s: key spec.ports[0].targetport: unknown field `targetport` "
+		     "is ignored (did you mean `targetPort`?)");
+	expect_notes("[{" POLICY ",'spec':{'podSelector':{'app':'web'},'ingress':[{'form':[]}]}}]",
+		     "NetworkPolicy default/np: key spec.podSelector.app: unknown field `app` is "
+		     "ignored (labels stand under `matchLabels`)\n"
+		     "NetworkPolicy default/np: key spec.ingress[0].form: unknown field `form` is "
+		     "ignored (did you mean `from`?)");
 }
 
 #define CM(name, data)                                                                             \
@@ -468,10 +501,15 @@ static void test_selectors(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_proxy),		cmocka_unit_test(test_proxy_faults),
-		cmocka_unit_test(test_proxy_unused),	cmocka_unit_test(test_proxy_notes),
-		cmocka_unit_test(test_configmap_proxy), cmocka_unit_test(test_configmap_flannel),
-		cmocka_unit_test(test_policy),		cmocka_unit_test(test_calico),
+		cmocka_unit_test(test_proxy),
+		cmocka_unit_test(test_proxy_faults),
+		cmocka_unit_test(test_proxy_unused),
+		cmocka_unit_test(test_unknown_fields),
+		cmocka_unit_test(test_proxy_notes),
+		cmocka_unit_test(test_configmap_proxy),
+		cmocka_unit_test(test_configmap_flannel),
+		cmocka_unit_test(test_policy),
+		cmocka_unit_test(test_calico),
 		cmocka_unit_test(test_selectors),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

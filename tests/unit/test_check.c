@@ -512,6 +512,59 @@ static void test_half_bound(void **state)
 #define PROXY_LAB(version, more)                                                                   \
 	"[" LAB("none", ",'kubernetes':'" version "'") "," NODES "," PROXY(more) "]"
 
+/* Fields that do not go with the Service's type, and addresses that are nobody's, as the API server
+ * sees them. */
+static void test_service_fields(void **state)
+{
+#define PORTS80	     "'ports':[{'port':80}]"
+#define IN_LAB(more) "[" LAB("none", "") "," NODES "," more "]"
+	static const struct test_case cases[] = {
+		{IN_LAB(SVC("a", "'externalTrafficPolicy':'Local'," PORTS80)),
+		 "Service default/a: spec.externalTrafficPolicy: a Service of type ClusterIP is "
+		 "not "
+		 "reached from outside (it is for types NodePort and LoadBalancer)"},
+		{IN_LAB(SVC(
+			 "a",
+			 "'externalTrafficPolicy':'Local','externalIPs':['192.0.2.1']," PORTS80)),
+		 ""},
+		{IN_LAB(SVC("a", "'sessionAffinity':'None','sessionAffinityConfig':{'clientIP':{"
+				 "'timeoutSeconds':60}}," PORTS80)),
+		 "Service default/a: spec.sessionAffinityConfig: there is no session affinity (set "
+		 "`sessionAffinity: ClientIP`)"},
+		{IN_LAB(SVC(
+			 "a",
+			 "'type':'NodePort','loadBalancerSourceRanges':['10.0.0.0/8']," PORTS80)),
+		 "Service default/a: spec.loadBalancerSourceRanges: a Service of type NodePort has "
+		 "no "
+		 "load balancer"},
+		{IN_LAB(SVC("a", "'type':'LoadBalancer','healthCheckNodePort':32000," PORTS80)),
+		 "Service default/a: spec.healthCheckNodePort: only a Service of type LoadBalancer "
+		 "with `externalTrafficPolicy: Local` has one"},
+		{IN_LAB(SVC("a", "'externalIPs':['127.1.2.3','0.0.0.0','169.254.0.9','224.0.0.9',"
+				 "'224.0.1.9']," PORTS80)),
+		 "Service default/a: spec.externalIPs[0]: 127.1.2.3 is a loopback address\n"
+		 "Service default/a: spec.externalIPs[1]: 0.0.0.0 is the unspecified address\n"
+		 "Service default/a: spec.externalIPs[2]: 169.254.0.9 is a link-local address\n"
+		 "Service default/a: spec.externalIPs[3]: 224.0.0.9 is a link-local multicast "
+		 "address"},
+		{IN_LAB(SVC("1a", PORTS80)),
+		 "Service default/1a: metadata.name: the name of a Service begins with a letter"},
+		{IN_LAB("{'apiVersion':'discovery.k8s.io/v1','kind':'EndpointSlice','metadata':{"
+			"'name':'e'},'addressType':'IPv4','endpoints':[{'addresses':['127.0.0.1']},"
+			"{'addresses':[]}]}"),
+		 "EndpointSlice default/e: endpoints[0].addresses[0]: 127.0.0.1 is a loopback "
+		 "address\n"
+		 "EndpointSlice default/e: endpoints[1].addresses: an endpoint has at least one "
+		 "address"},
+		{IN_LAB("{'apiVersion':'v1','kind':'Endpoints','metadata':{'name':'e'},'subsets':[{"
+			"'addresses':[{'ip':'10.0.0.1'},{'ip':'127.0.0.1'}]}]}"),
+		 "Endpoints default/e: subsets[0].addresses[1].ip: 127.0.0.1 is a loopback "
+		 "address"},
+	};
+	(void)state;
+	RUN(cases);
+}
+
 /* What one version of kube-proxy accepts and another does not. */
 static void test_proxy_versions(void **state)
 {
@@ -596,11 +649,17 @@ static void test_proxy_notes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_good),	    cmocka_unit_test(test_nodes),
-		cmocka_unit_test(test_underlays),   cmocka_unit_test(test_pods),
-		cmocka_unit_test(test_services),    cmocka_unit_test(test_calico),
-		cmocka_unit_test(test_lab),	    cmocka_unit_test(test_proxy_versions),
-		cmocka_unit_test(test_proxy_notes), cmocka_unit_test(test_bare),
+		cmocka_unit_test(test_good),
+		cmocka_unit_test(test_nodes),
+		cmocka_unit_test(test_underlays),
+		cmocka_unit_test(test_pods),
+		cmocka_unit_test(test_services),
+		cmocka_unit_test(test_calico),
+		cmocka_unit_test(test_lab),
+		cmocka_unit_test(test_service_fields),
+		cmocka_unit_test(test_proxy_versions),
+		cmocka_unit_test(test_proxy_notes),
+		cmocka_unit_test(test_bare),
 		cmocka_unit_test(test_half_bound),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
