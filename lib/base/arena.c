@@ -7,8 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHUNK_SIZE (64u * 1024u)
-#define ALIGN	   16u
+#define CHUNK_SIZE  (64u * 1024u)
+#define ALIGN	    16u
+#define FORMAT_ROOM 256u
 
 /* Under the address sanitizer a chunk is forbidden ground but for what was handed out, and between
  * two pieces lies a gap. */
@@ -119,14 +120,18 @@ char *arena_strdup(struct arena *a, const char *s)
 
 char *arena_vprintf(struct arena *a, const char *fmt, va_list ap)
 {
+	char shortly[FORMAT_ROOM];
 	va_list ap2;
 	va_copy(ap2, ap);
-	int n = vsnprintf(NULL, 0, fmt, ap2);
+	int n = vsnprintf(shortly, sizeof(shortly), fmt, ap2);
 	va_end(ap2);
 	if (n < 0)
 		die_oom();
 	char *p = arena_alloc(a, (size_t)n + 1);
-	vsnprintf(p, (size_t)n + 1, fmt, ap);
+	if ((size_t)n < sizeof(shortly))
+		memcpy(p, shortly, (size_t)n);
+	else /* once more */
+		vsnprintf(p, (size_t)n + 1, fmt, ap);
 	return p;
 }
 

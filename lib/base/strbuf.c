@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define FORMAT_ROOM 128 /* at least; what is longer is formatted twice */
+
 void strbuf_free(struct strbuf *b)
 {
 	free(b->s);
@@ -78,12 +80,15 @@ void strbuf_vaddf(struct strbuf *b, const char *fmt, va_list ap)
 {
 	va_list ap2;
 	va_copy(ap2, ap);
-	int n = vsnprintf(NULL, 0, fmt, ap2);
+	char *at = strbuf_reserve(b, FORMAT_ROOM);
+	size_t room = b->cap - b->len;
+	int n = vsnprintf(at, room, fmt, ap2);
 	va_end(ap2);
-	if (n < 0)
-		return;
-	vsnprintf(strbuf_reserve(b, (size_t)n), (size_t)n + 1, fmt, ap);
-	b->len += (size_t)n;
+	if (n >= 0 && (size_t)n >= room)
+		n = vsnprintf(strbuf_reserve(b, (size_t)n), (size_t)n + 1, fmt, ap);
+	if (n > 0)
+		b->len += (size_t)n;
+	b->s[b->len] = '\0';
 }
 
 void strbuf_addf(struct strbuf *b, const char *fmt, ...)

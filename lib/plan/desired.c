@@ -436,6 +436,7 @@ struct desired *desired_build(struct arena *a, const struct cluster *c)
 		build_host(&b, h, host++);
 	vec_foreach (struct cpod, p, &c->pods)
 		build_pod(&b, p);
+	arena_free(b.proxy.arena);
 	needs(&b);
 	return d;
 }

@@ -14,12 +14,20 @@
 #define IFINDEX_PAIR_IN_POD	 3 /* host end first, then eth0, both inside the pod */
 #define IFINDEX_PAIR_IN_POD_TUNL 4 /* the same after the kernel's own tunl0 */
 
+/* The rules of the last node; see proxy_desired.c. */
+struct proxy_memo {
+	struct arena *arena; /* of the plan */
+	const struct proxy_plan *plan;
+	const char *text;
+};
+
 struct dbuild {
 	struct desired *d;
 	const struct cluster *c;
 	struct arena *a;
 	int fabric, router, first_node, first_host; /* indexes in d->ns */
 	int *pod_ns;				    /* by pod: index in d->ns; -1 hostNetwork */
+	struct proxy_memo proxy;
 };
 
 /* Routes' protocol numbers (/etc/iproute2/rt_protos). */

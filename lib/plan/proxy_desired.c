@@ -71,6 +71,24 @@ static void process(struct dbuild *b, int ns, const struct cnode *n, struct strb
 	*vec_push(b->a, &p->argv) = "kube-proxy";
 }
 
+/* Most nodes have the rules that the one before has: written once, they are there once. */
+static const char *iptables_text(struct dbuild *b, const struct cnode *n)
+{
+	struct arena *a = arena_new();
+	struct proxy_plan *plan = arena_new_type(a, struct proxy_plan);
+	struct proxy_memo *m = &b->proxy;
+	proxy_plan_build(a, b->c, n->index, plan);
+	if (m->text && proxy_plan_same(plan, m->plan)) {
+		arena_free(a);
+		return m->text;
+	}
+	_strbuf_ struct strbuf text = STRBUF_INIT;
+	proxy_iptables_write(plan, &text);
+	arena_free(m->arena);
+	*m = (struct proxy_memo){a, plan, arena_strdup(b->a, strbuf_str(&text))};
+	return m->text;
+}
+
 void proxy_node(struct dbuild *b, const struct cnode *n)
 {
 	int ns = b->first_node + n->index;
@@ -79,8 +97,7 @@ void proxy_node(struct dbuild *b, const struct cnode *n)
 		add_sysctl(b, ns, "net.ipv4.conf.all.route_localnet", "1", false, false);
 	switch (b->c->proxy.mode) {
 	case PROXY_IPTABLES:
-		proxy_iptables(b->c, n->index, &text);
-		add_rules(b, ns, "kube-proxy", arena_strdup(b->a, strbuf_str(&text)));
+		add_rules(b, ns, "kube-proxy", iptables_text(b, n));
 		proxy_counters(b->c, b->a, &b->d->ns.v[ns].counters);
 		break;
 	case PROXY_NFTABLES:

@@ -32,6 +32,8 @@ struct from {
 	const char *in;	 /* "-i cni0 ", after -d */
 };
 
+#define EMIT_SHARES 256
+
 struct emit {
 	const struct layout *layout;
 	const struct proxy_plan *plan;
@@ -41,7 +43,8 @@ struct emit {
 	struct xchain *services, *nodeports;
 	struct from pods, not_pods;
 	bool knows_pods;
-	bool counters; /* of the layout, and the kernel can */
+	bool counters;			 /* of the layout, and the kernel can */
+	const char *shares[EMIT_SHARES]; /* see share_of() */
 };
 
 /* Write what one service port adds. */

@@ -198,14 +198,13 @@ static void tell_pods(struct emit *e)
 	}
 }
 
-void proxy_iptables(const struct cluster *c, int node, struct strbuf *out)
+void proxy_iptables_write(const struct proxy_plan *plan, struct strbuf *out)
 {
 	_arena_ struct arena *a = arena_new();
-	struct proxy_plan plan;
-	proxy_plan_build(a, c, node, &plan);
+	const struct cluster *c = plan->cluster;
 	struct emit e = {
 		.layout = layouts[c->kubernetes],
-		.plan = &plan,
+		.plan = plan,
 		.arena = a,
 		.filter = {.arena = a, .name = "filter"},
 		.mangle = {.arena = a, .name = "mangle"},
@@ -216,12 +215,20 @@ void proxy_iptables(const struct cluster *c, int node, struct strbuf *out)
 	emit_filter(&e);
 	xtable_chain(&e.mangle, "KUBE-PROXY-CANARY", "");
 	emit_nat(&e);
-	vec_foreach (struct svc_plan, p, &plan.svcs)
+	vec_foreach (struct svc_plan, p, &plan->svcs)
 		emit_service(&e, p);
 	emit_tail(&e);
 	xtable_print(&e.filter, out);
 	xtable_print(&e.mangle, out);
 	xtable_print(&e.nat, out);
+}
+
+void proxy_iptables(const struct cluster *c, int node, struct strbuf *out)
+{
+	_arena_ struct arena *a = arena_new();
+	struct proxy_plan plan;
+	proxy_plan_build(a, c, node, &plan);
+	proxy_iptables_write(&plan, out);
 }
 
 void proxy_counters(const struct cluster *c, struct arena *a, strs *ret)

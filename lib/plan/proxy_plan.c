@@ -232,6 +232,41 @@ void proxy_plan_build(struct arena *a, const struct cluster *c, int node, struct
 	plan_services(a, sem, ret);
 }
 
+#define SAME_LIST(a, b)                                                                            \
+	((a)->n == (b)->n && ((a)->n == 0 || !memcmp((a)->v, (b)->v, (a)->n * sizeof(*(a)->v))))
+
+static bool same_service(const struct svc_plan *a, const struct svc_plan *b)
+{
+	return a->port == b->port && a->internal_local == b->internal_local &&
+	       a->external_local == b->external_local && a->external == b->external &&
+	       a->internal == b->internal && a->outside == b->outside && a->ranges == b->ranges &&
+	       a->node_in_ranges == b->node_in_ranges && a->health_port == b->health_port &&
+	       a->eps.any == b->eps.any && SAME_LIST(&a->vips, &b->vips) &&
+	       SAME_LIST(&a->eps.cluster, &b->eps.cluster) &&
+	       SAME_LIST(&a->eps.local, &b->eps.local) &&
+	       SAME_LIST(&a->eps.reachable, &b->eps.reachable);
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return strcmp(a ? a : "", b ? b : "") == 0;
+}
+
+bool proxy_plan_same(const struct proxy_plan *a, const struct proxy_plan *b)
+{
+	bool same = a->cluster == b->cluster && a->pods == b->pods &&
+		    a->pod_cidr.addr == b->pod_cidr.addr && a->pod_cidr.len == b->pod_cidr.len &&
+		    same_text(a->pod_interface, b->pod_interface) &&
+		    a->node_ports_all == b->node_ports_all &&
+		    SAME_LIST(&a->node_port_addrs, &b->node_port_addrs) &&
+		    a->localhost_ports == b->localhost_ports && a->mark == b->mark &&
+		    a->random_fully == b->random_fully && a->drop_invalid == b->drop_invalid &&
+		    a->large == b->large && a->svcs.n == b->svcs.n;
+	for (size_t i = 0; same && i < a->svcs.n; i++)
+		same = same_service(&a->svcs.v[i], &b->svcs.v[i]);
+	return same;
+}
+
 bool proxy_route_localnet(const struct cluster *c, int node)
 {
 	if (c->proxy.mode == PROXY_IPVS)

@@ -10,6 +10,7 @@
 #ifndef PLAN_PROXY_PLAN_H
 #define PLAN_PROXY_PLAN_H
 
+#include "lib/base/strbuf.h"
 #include "lib/plan/endpoints.h"
 
 enum svc_fate {
@@ -57,6 +58,12 @@ struct proxy_plan {
 
 /* Decide for the node with that index. Lists are in the arena and point into the cluster. */
 void proxy_plan_build(struct arena *a, const struct cluster *c, int node, struct proxy_plan *ret);
+
+/* The same rules as proxy_iptables() writes, of a plan at hand. */
+void proxy_iptables_write(const struct proxy_plan *plan, struct strbuf *out);
+/* Do two nodes of one cluster decide the same, but for who they are? Then they have the same
+ * iptables rules. */
+bool proxy_plan_same(const struct proxy_plan *a, const struct proxy_plan *b);
 
 /* Does kube-proxy set net.ipv4.conf.all.route_localnet to 1 on that node? (dataplane A.8; up
  * to 1.25 always. The ipvs mode did up to 1.23, the others never do.) */

@@ -215,6 +215,19 @@ static double probability(size_t n)
 	return (uint32_t)(strtod(decimal, NULL) * 0x80000000 + 0.5) / (double)0x80000000;
 }
 
+/* The match that lets one in n through, kept for the next time. */
+static const char *share_of(struct emit *e, size_t n)
+{
+	const char **memo = n < EMIT_SHARES ? &e->shares[n] : NULL;
+	if (memo && *memo)
+		return *memo;
+	const char *s = arena_printf(e->arena, "-m statistic --mode random --probability %.11f ",
+				     probability(n));
+	if (memo)
+		*memo = s;
+	return s;
+}
+
 /* A comment on a rule for an endpoint; "" in a large cluster unless it stands always. */
 static const char *comment(struct emit *e, bool always, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -266,11 +279,7 @@ static void emit_balance(struct emit *e, struct xchain *c, const struct svc_chai
 		const struct cendpoint *ep = eps->v[i];
 		const char *why = xlb ? comment(e, true, "Balancing rule %zu for %s", i, p->id)
 				      : comment_to(e, p, ep);
-		char random[64] = "";
-		if (i + 1 < eps->n)
-			snprintf(random, sizeof(random),
-				 "-m statistic --mode random --probability %.11f ",
-				 probability(eps->n - i));
+		const char *random = i + 1 < eps->n ? share_of(e, eps->n - i) : "";
 		xrule(c, "%s%s-j %s", why, random, s->sep[ep - p->port->eps.v]);
 	}
 }
