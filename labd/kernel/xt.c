@@ -215,7 +215,9 @@ static int write_direct(struct queue *q, const struct dns *ns, int netns, enum i
 	_strbuf_ struct strbuf lock = STRBUF_INIT;
 	lock_path(&lock, lockdir, ns);
 	int r = nlns_enter(&q->home, netns, err);
-	return r < 0 ? err_path(err, "%s", ns->name) : xt_replace(ns, strbuf_str(&lock));
+	if (r < 0)
+		return err_path(err, "%s", ns->name);
+	return xt_replace(ns, strbuf_str(&lock)) || xt_change(ns, strbuf_str(&lock));
 }
 
 static int run_rounds(struct queue *q, const struct dns *ns, size_t n, const int *netns,

@@ -26,6 +26,7 @@
 struct xt_blob {
 	struct ipt_replace *replace;
 	size_t size; /* of all of it */
+	int *was;    /* by entry: its number in the table that was edited, -1 none */
 };
 
 #define XT_TABLES 4
@@ -41,6 +42,18 @@ typedef int (*xt_set_index_fn)(void *arg, const char *name);
 /* Encode the texts one after the other. False: something in them is not known here. */
 bool xt_encode(struct arena *a, const char *const *texts, size_t n, xt_set_index_fn set_index,
 	       void *arg, struct xt_blobs *ret);
+/* A table as the kernel has it. */
+struct xt_have {
+	struct ipt_getinfo info;
+	struct ipt_get_entries *entries;
+};
+typedef bool (*xt_have_fn)(void *arg, const char *table, struct xt_have *ret);
+
+/* The same, the texts applied to what `have` says of each table: "-I" takes a number, "-X" is
+ * known,
+ * "-D" is not. */
+bool xt_edit(struct arena *a, const char *const *texts, size_t n, xt_set_index_fn set_index,
+	     xt_have_fn have, void *arg, struct xt_blobs *ret);
 /* The table as it is before anybody wrote to it. False: no such table. */
 bool xt_encode_empty(struct arena *a, const char *table, struct xt_blob *ret);
 
