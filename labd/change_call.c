@@ -36,7 +36,7 @@ static int change(struct session *s, const char *lab, edit_fn edit, const json_t
 	return 0;
 }
 
-static int edit_apply(json_t *docs, const struct cluster *before, struct edit *e, void *arg,
+static int edit_apply(json_t *docs, const struct stored *before, struct edit *e, void *arg,
 		      struct err *err)
 {
 	(void)before;
@@ -52,7 +52,7 @@ int apply_call(struct session *s, const char *lab, const json_t *args, json_t **
 	return change(s, lab, edit_apply, args, sent, ret, err);
 }
 
-static int edit_delete(json_t *docs, const struct cluster *before, struct edit *e, void *arg,
+static int edit_delete(json_t *docs, const struct stored *before, struct edit *e, void *arg,
 		       struct err *err)
 {
 	size_t i;
@@ -63,7 +63,7 @@ static int edit_delete(json_t *docs, const struct cluster *before, struct edit *
 		const char *name = doc_str(v, "name");
 		if (!kind || !name)
 			return bad_arg("objects", "an array of {kind, ns, name}", err);
-		r = docs_delete(docs, before, kind, ns ? ns : "default", name, e, err);
+		r = docs_delete(docs, before->cluster, kind, ns ? ns : "default", name, e, err);
 		if (r < 0)
 			break;
 	}
@@ -78,7 +78,7 @@ int delete_call(struct session *s, const char *lab, const json_t *args, json_t *
 	return change(s, lab, edit_delete, args, NULL, ret, err);
 }
 
-static int edit_scale(json_t *docs, const struct cluster *before, struct edit *e, void *arg,
+static int edit_scale(json_t *docs, const struct stored *before, struct edit *e, void *arg,
 		      struct err *err)
 {
 	const char *ns = doc_str(arg, "ns"), *name = doc_str(arg, "name");

@@ -18,10 +18,10 @@
 #include "labd/lab/kobjects.h"
 #include "labd/lab/life.h"
 #include "labd/lab/reap.h"
+#include "labd/lab/pod_status.h"
 #include "labd/lab/site.h"
 #include "labd/lab/where.h"
 #include "labd/kernel/kmod.h"
-#include "labd/kernel/proc_restarts.h"
 #include "labd/place.h"
 #include "labd/reach_call.h"
 #include "labd/session.h"
@@ -95,13 +95,6 @@ static bool ns_alive(void *arg, const char *ns)
 	return p && proc_alive(p->pid, p->starttime);
 }
 
-static unsigned ns_restarts(void *arg, const char *ns, const char *container, time_t *last)
-{
-	const struct living *l = arg;
-	const struct journal_proc *p = journal_proc_find(&l->j, ns);
-	return p && proc_alive(p->pid, p->starttime) ? proc_restarts(p->pid, container, last) : 0;
-}
-
 static const char *lab_condition(const struct stored *s, struct living *l)
 {
 	if (l->j.state == LAB_BUILDING)
@@ -133,11 +126,9 @@ static json_t *lab_json(const struct session *s, const struct stored *l)
 	struct living alive = {0};
 	struct err err;
 	char when[32];
-	struct tm tm;
 	if (journal_read(l->dir, l->arena, &alive.j, &err) < 0)
 		alive.j.state = LAB_BUILDING;
-	gmtime_r(&l->created, &tm);
-	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	time_stamp(l->created, when);
 	const struct cluster *c = l->cluster;
 	const char *desc = l->objects->lab.description;
 	return json_pack("{s:s, s:s, s:s, s:s?, s:s, s:s, s:s, s:s, s:s?, s:i, s:i, s:i, s:s, s:o}",
@@ -372,9 +363,9 @@ static int m_get(struct session *s, const json_t *args, json_t **ret, struct err
 	struct living alive = {0};
 	r = journal_read(lab.dir, lab.arena, &alive.j, err);
 	if (r == 0) {
-		json_t *items =
-			kobjects_list(&lab, kind, str_arg(args, "ns"),
-				      &(struct kobjects_live){ns_alive, ns_restarts, &alive}, err);
+		struct kobjects_live live = {ns_alive, &alive, pod_status_load(lab.dir)};
+		json_t *items = kobjects_list(&lab, kind, str_arg(args, "ns"), &live, err);
+		json_decref((json_t *)live.pods);
 		if (items)
 			*ret = json_pack("{s:s, s:o}", "lab", lab.name, "items", items);
 		else

@@ -24,6 +24,7 @@
 #include "labd/lab/reap.h"
 #include "labd/session.h"
 #include "labd/trace_call.h"
+#include "labd/watch.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/file.h"
 #include "lib/base/limits.h"
@@ -37,6 +38,7 @@ struct loop {
 	struct server *s;
 	sd_event *ev;
 	sd_event_source *idle, *drain;
+	struct watch *watch;
 	unsigned sessions;
 	bool stopping;
 };
@@ -236,6 +238,7 @@ static int on_child(sd_event_source *src, const struct signalfd_siginfo *si, voi
 	for (pid_t pid; (pid = waitpid(-1, &st, WNOHANG)) > 0;) {
 		if (l->sessions)
 			l->sessions--;
+		watch_ended(l->watch, pid, st);
 		if (WIFSIGNALED(st)) {
 			log_error("a session was killed by signal %d", WTERMSIG(st));
 			recover(l);
@@ -243,6 +246,7 @@ static int on_child(sd_event_source *src, const struct signalfd_siginfo *si, voi
 	}
 	arm_idle(l);
 	arm_drain(l);
+	watch_sync(l->watch);
 	return 0;
 }
 
@@ -341,11 +345,14 @@ int server_run(struct server *s, struct err *err)
 		fault_end(NULL);
 		arm_idle(&l);
 		arm_drain(&l);
+		l.watch = watch_new(s, l.ev, &l.sessions);
+		watch_sync(l.watch);
 		sd_notify(0, "READY=1");
 		r = sd_event_loop(l.ev);
 		if (r < 0)
 			err_sys(err, r, "event loop");
 	}
+	watch_free(l.watch);
 	sd_event_source_unref(l.idle);
 	sd_event_unref(l.ev);
 	close(s->listen_fd);

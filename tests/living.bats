@@ -353,30 +353,112 @@ first_of() {
 	awk -v n="$1" '$1 == "proc" && $2 == n {print $3}' "$TEST_DIR/run/labs/living/journal" | tail -n 1
 }
 
-@test "a program that dies is started again, and RESTARTS counts it" {
-	up
-	pod=$(web_pods | head -n 1)
-	first=$(first_of "$(labctl get "pod/$pod" -o json | jq -r .spec.nodeName)-$pod")
-	run labctl get "pod/$pod" --no-headers
-	has "^$pod +1/1 +Running +0 "
-	for n in 1 2; do
-		old=$(cat "/proc/$first/task/$first/children")
-		# shellcheck disable=SC2086
-		kill -9 $old
-		for _ in $(seq 100); do
-			[ "$(labctl get "pod/$pod" -o json | jq '.status.containerStatuses[0].restartCount')" = "$n" ] && break
-			sleep 0.1
-		done
+# until_ COMMAND...: it succeeds, in twenty seconds or so (a back-off is ten).
+until_() {
+	local i
+	for i in $(seq 300); do
+		"$@" && return 0
+		sleep 0.05
 	done
-	run labctl get "pod/$pod" --no-headers
-	has "^$pod +1/1 +Running +2 \([0-9]+s ago\) "
+	echo "never: $*"
+	return 1
+}
+
+pod_line() { labctl get "pod/$1" --no-headers | grep -qE "^$1 +$2"; }
+
+endpoints_are() { [ "$(labctl get endpoints web -o json | jq -r '[.subsets[]?.addresses[]?.ip] | unique | join(" ")')" = "$1" ]; }
+
+pod_ip() { labctl get "pod/$1" -o json | jq -r .status.podIP; }
+
+sandbox_of() { first_of "$(labctl get "pod/$1" -o json | jq -r .spec.nodeName)-$1"; }
+
+# What runs in it ends, by force.
+crash() {
+	local first
+	first=$(sandbox_of "$1")
+	# shellcheck disable=SC2046
+	kill -9 $(cat "/proc/$first/task/$first/children")
+}
+
+@test "a program that dies is started again, and RESTARTS counts it; the second time it waits, and no rule leads there" {
+	up
+	pod=$(web_pods | head -n 1) other=$(web_pods | tail -n 1)
+	both=$(printf '%s\n' "$(pod_ip "$pod")" "$(pod_ip "$other")" | sort | xargs)
+	pod_line "$pod" '1/1 +Running +0 '
+	crash "$pod"
+	until_ pod_line "$pod" '1/1 +Running +1 \([0-9]+s ago\) '
+	endpoints_are "$both"
+	crash "$pod"
+	until_ pod_line "$pod" '0/1 +CrashLoopBackOff +1 \([0-9]+s ago\) '
+	until_ endpoints_are "$(pod_ip "$other")"
+	run labctl exec node/n3 -- iptables-save -t nat
+	hasnt "$(pod_ip "$pod"):"
+	[ "$(answers)" = "$other" ]
+	labctl get "pod/$pod" -o json | jq -r '.status.containerStatuses[0].state.waiting.message' |
+		grep -q "^back-off 10s restarting failed container=c pod=${pod}_default("
+	[ "$(labctl get deploy/web --no-headers | awk '{print $2}')" = 1/2 ]
+	as_it_should_be
+	# another change in between leaves that as it is
+	labctl scale deploy/web --replicas 3
+	[ "$(answers | wc -l)" = 2 ]
+	labctl scale deploy/web --replicas 2
+	# somebody inside who writes nonsense there moves nobody
+	labctl exec "$pod" -- sh -c 'ln -sf /etc/hostname /run/log/programs.new; echo "c of course" >/run/log/programs'
+	until_ pod_line "$pod" '1/1 +Running +2 \([0-9]+s ago\) '
+	until_ endpoints_are "$both"
 	run labctl describe "pod/$pod"
 	has 'Restart Count: +2$'
 	[ "$(answers)" = "$(web_pods)" ]
 	as_it_should_be
-	# somebody inside who writes nonsense there moves nobody
-	labctl exec "$pod" -- sh -c 'rm -f /run/log/c.restarts; ln -s /etc/hostname /run/log/c.restarts'
-	[ "$(labctl get "pod/$pod" -o json | jq '.status.containerStatuses[0].restartCount')" = 0 ]
+}
+
+@test "restartPolicy: what has ended is Completed or Error, and no pod of the cluster any more" {
+	up
+	cat >"$TEST_DIR/jobs.yaml" <<-'Y'
+		apiVersion: v1
+		kind: Pod
+		metadata: {name: never}
+		spec: {nodeName: n1, restartPolicy: Never, containers: [{name: c, image: busybox, command: [sh, -c, exit 3]}]}
+		---
+		apiVersion: v1
+		kind: Pod
+		metadata: {name: fails-once}
+		spec: {nodeName: n2, restartPolicy: OnFailure, containers: [{name: c, image: busybox, command: [sh, -c, mkdir /tmp/x; exit $?]}, {name: d, image: busybox, command: ["true"]}]}
+		---
+		apiVersion: v1
+		kind: Pod
+		metadata: {name: half}
+		spec: {nodeName: n3, restartPolicy: Never, containers: [{name: c, image: busybox, command: ["true"]}, {name: d, image: busybox}]}
+	Y
+	sed -i 's/mkdir \/tmp\/x; exit $?/mkdir \/tmp\/x \&\& exit 1; exit 0/' "$TEST_DIR/jobs.yaml"
+	labctl apply -f "$TEST_DIR/jobs.yaml"
+	until_ pod_line never '0/1 +Error +0 '
+	until_ pod_line fails-once '0/2 +Completed +1 '
+	until_ pod_line half '1/2 +NotReady +0 '
+	[ "$(labctl get pod/never -o json | jq -r '.status | .phase, .containerStatuses[0].state.terminated.exitCode' | xargs)" = "Failed 3" ]
+	[ "$(labctl get pod/fails-once -o json | jq -r .status.phase)" = Succeeded ]
+	run ip netns list
+	hasnt 'never|fails-once'
+	as_it_should_be
+	# it does not begin again by itself, but with another command it does
+	run labctl apply -f "$TEST_DIR/jobs.yaml"
+	has '^pod/never unchanged$'
+	sed 's/exit 3/sleep 1000/' "$TEST_DIR/jobs.yaml" | labctl apply -f - | grep -x 'pod/never configured'
+	pod_line never '1/1 +Running +0 '
+	# killed with its sandbox, it has failed
+	kill -9 "$(first_of n1-never)"
+	until_ pod_line never '0/1 +Error +0 '
+	[ "$(labctl get pod/never -o json | jq '.status.containerStatuses[0].state.terminated.exitCode')" = 137 ]
+	labctl delete -f "$TEST_DIR/jobs.yaml"
+	as_it_should_be
+	run labctl apply -f - <<-'Y'
+		apiVersion: apps/v1
+		kind: Deployment
+		metadata: {name: d}
+		spec: {selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {restartPolicy: Never, containers: [{name: c, image: busybox}]}}}
+	Y
+	[ "$status" = 2 ]
+	has 'only Always'
 }
 
 @test "diff has words for each kind of drift on devices and addresses, and --fix mends it" {
@@ -410,26 +492,46 @@ n3: link stray was added by hand" ]
 	[ "$(answers)" = "$(web_pods)" ]
 }
 
-@test "a pod or node that dies is seen, and made anew" {
+is_again() { [ "$(sandbox_of "$1")" != "$2" ] && pod_line "$1" "1/1 +Running +$3 "; }
+
+@test "a pod whose first process dies is made anew at once, where it was, and its restart counts; also one that died while no labd ran" {
 	up
-	pod=$(web_pods | head -n 1)
-	node=$(labctl get "pod/$pod" -o json | jq -r .spec.nodeName)
-	first=$(awk -v n="$node-$pod" '$1 == "proc" && $2 == n {print $3}' "$TEST_DIR/run/labs/living/journal")
-	kill -9 "$first"
-	for _ in $(seq 50); do kill -0 "$first" 2>/dev/null || break && sleep 0.05; done
-	run labctl get "pod/$pod"
-	has "^$pod +0/1"
-	run labctl diff
-	[ "$status" = 4 ]
-	has "^$node-$pod: its first process is gone$"
-	run labctl diff --fix
-	[ "$status" = 0 ]
+	pod=$(web_pods | head -n 1) ip=$(pod_ip "$(web_pods | head -n 1)")
+	old=$(sandbox_of "$pod")
+	kill -9 "$old"
+	until_ is_again "$pod" "$old" '1 \([0-9]+s ago\)'
+	[ "$(pod_ip "$pod")" = "$ip" ]
 	as_it_should_be
 	[ "$(answers)" = "$(web_pods)" ]
+	# both counts go together
+	crash "$pod"
+	until_ pod_line "$pod" '1/1 +Running +2 '
+	old=$(sandbox_of "$pod")
+	kill -9 "$old"
+	until_ is_again "$pod" "$old" '3 \([0-9]+s ago\)'
+	# two at once, and nobody there to see it
+	labctl engine stop >/dev/null
+	for p in $(web_pods_by_journal); do kill -9 "$p"; done
+	labctl engine start >/dev/null
+	until_ pod_line "$pod" '1/1 +Running +4 '
+	as_it_should_be
+	[ "$(answers)" = "$(web_pods)" ]
+	# a pod that is another one has no past
+	labctl delete "pod/$pod"
+	labctl get pods | grep -c ' 4 (' | grep -qx 0
+}
 
-	first=$(awk '$1 == "proc" && $2 == "n2" {print $3}' "$TEST_DIR/run/labs/living/journal")
+web_pods_by_journal() { awk '$1 == "proc" && $2 ~ /-web-/ {print $3}' "$TEST_DIR/run/labs/living/journal"; }
+
+@test "a node that dies stays dead, and so do its pods, until diff --fix" {
+	up
+	first=$(first_of n2)
 	kill -9 "$first"
-	for _ in $(seq 50); do kill -0 "$first" 2>/dev/null || break && sleep 0.05; done
+	gone() { ! kill -0 "$first" 2>/dev/null; }
+	until_ gone
+	run labctl diff
+	[ "$status" = 4 ]
+	has '^n2: its first process is gone$'
 	run labctl diff --fix
 	[ "$status" = 0 ]
 	has '^n2: its first process is gone \(mended\)$'

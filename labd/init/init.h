@@ -20,10 +20,13 @@
 /* Carry out a command's `count` programs. Text on those that did not start goes to text; returns
  * how many, or -1 for bytes that make no sense. */
 int programs_start(const char *data, size_t len, uint32_t count, char *text, size_t size);
-/* A child ended. Orphans that were never ours are ignored. */
-void programs_ended(pid_t pid);
+/* A child ended, with that exit code (128 and the signal's number); false: it was no program. */
+bool programs_ended(pid_t pid, int code);
 /* Start what is due again. Returns milliseconds until the next is due, -1 for never. */
 int programs_due(void);
+/* Is something told that was not when this was called last? Not of an end that another start
+ * follows at once. */
+bool programs_news(void);
 /* For poll(): the log pipes; at most max. And what came of it. */
 struct pollfd;
 size_t programs_poll(struct pollfd *p, size_t max);
@@ -41,8 +44,23 @@ struct progfile {
 };
 void progfile_open(struct progfile *f, const char *name);
 void progfile_write(struct progfile *f, const char *name, const char *data, size_t len);
-/* Count one more start of it in /run/log/NAME.restarts. */
-void progfile_restarted(const char *name);
+
+/* --- state.c --------------------------------------------------------------------------------- */
+
+/* What is told of a program. */
+struct progstate {
+	const char *name;
+	bool running;
+	unsigned restarts;
+	int64_t started; /* the present or last time it was; seconds since 1970, as all times here
+			  */
+	int64_t ended;	 /* 0: never yet; the three that follow are of that end */
+	int64_t ended_started;
+	int code;
+	int wait; /* seconds between that and its next start; -1: there will be none */
+};
+/* INIT_PROGRAMS written anew. Until the first program has ended there is none. */
+void progstate_write(const struct progstate *v, size_t n);
 
 /* --- agnhost*.c ------------------------------------------------------------------------------ */
 

@@ -2,7 +2,6 @@
 /* Program output on disk, bounded; see init.h. */
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -35,19 +34,4 @@ void progfile_write(struct progfile *f, const char *name, const char *data, size
 	/* A full disk loses output, not the program. */
 	if (f->fd >= 0 && write(f->fd, data, len) > 0)
 		f->size += len;
-}
-
-void progfile_restarted(const char *name)
-{
-	char path[LOG_PATH_MAX], text[16] = "";
-	snprintf(path, sizeof(path), "/run/log/%s.restarts", name);
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0644);
-	if (fd < 0)
-		return;
-	ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
-	text[n > 0 ? n : 0] = '\0';
-	int len = snprintf(text, sizeof(text), "%lu\n", strtoul(text, NULL, 10) % MAX_RESTARTS + 1);
-	if (pwrite(fd, text, (size_t)len, 0) == len)
-		n = ftruncate(fd, len);
-	close(fd);
 }

@@ -17,17 +17,26 @@
 
 #define REST_MS 2000 /* for the rest of a command that has begun to come */
 
+static bool is_node; /* has pods, and the read end of events */
+
 /* Nothing happens before labd has written down who we are; if it died over that, so do we. */
-static void await_release(void)
+static uint32_t await_release(void)
 {
-	char c;
+	struct init_release rel;
 	ssize_t n;
 	do
-		n = read(INIT_FD_RELEASE, &c, 1);
+		n = read(INIT_FD_RELEASE, &rel, sizeof(rel));
 	while (n < 0 && errno == EINTR);
-	if (n != 1)
+	if (n != sizeof(rel))
 		_exit(1);
 	close(INIT_FD_RELEASE);
+	return rel.id;
+}
+
+static void event(uint32_t id)
+{
+	if (write(INIT_FD_EVENT_WRITE, &id, sizeof(id)) < 0)
+		return; /* see proto.h */
 }
 
 /* A labd that dies in the middle of a command leaves half of one: give up on it after a while. */
@@ -88,40 +97,70 @@ static void command(void)
 	free(data);
 }
 
+/* Was this child, not yet reaped, the first process of a PID namespace below ours? */
+static bool was_first(pid_t pid)
+{
+	char path[32], line[256];
+	bool first = false;
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	FILE *f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f)) {
+		unsigned inner;
+		if (sscanf(line, "NSpid: %*u %u", &inner) == 1)
+			first = inner == 1;
+	}
+	if (f)
+		fclose(f);
+	return first;
+}
+
+static void reap(void)
+{
+	for (siginfo_t si = {0};
+	     waitid(P_ALL, 0, &si, WEXITED | WNOHANG | WNOWAIT) == 0 && si.si_pid; si.si_pid = 0) {
+		int code = si.si_code == CLD_EXITED ? si.si_status : 128 + si.si_status;
+		if (!programs_ended(si.si_pid, code) && is_node && was_first(si.si_pid))
+			event(0);
+		waitpid(si.si_pid, NULL, 0);
+	}
+}
+
 static void signals(int fd)
 {
 	struct signalfd_siginfo si;
 	if (read(fd, &si, sizeof(si)) != (ssize_t)sizeof(si))
 		return;
-	/* From outside, where the sender has no pid here. From inside, a slip with kill would end
-	 * the pod for good, for there is no kubelet that makes a new one. */
+	/* From outside, where the sender has no pid here. From inside it would be a slip. */
 	if ((si.ssi_signo == SIGTERM || si.ssi_signo == SIGINT) && si.ssi_pid == 0) {
 		programs_stop();
 		_exit(0);
 	}
-	for (pid_t pid; (pid = waitpid(-1, NULL, WNOHANG)) > 0;)
-		programs_ended(pid);
+	reap();
 }
 
 static _Noreturn void first_process(const char *name)
 {
 	sigset_t set;
 	prctl(PR_SET_NAME, name, 0, 0, 0);
-	await_release();
+	uint32_t id = await_release();
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	int sfd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	for (int fd = INIT_FD_CMD; fd <= INIT_FD_STATUS_WRITE; fd++)
+	is_node = fcntl(INIT_FD_EVENT, F_GETFD) >= 0;
+	for (int fd = INIT_FD_CMD; fd <= INIT_FD_EVENT_WRITE; fd++)
 		fcntl(fd, F_SETFD, FD_CLOEXEC);
 	fcntl(INIT_FD_STATUS_WRITE, F_SETFL, O_NONBLOCK);
+	fcntl(INIT_FD_EVENT_WRITE, F_SETFL, O_NONBLOCK);
 	for (;;) {
 		struct pollfd p[2 + INIT_MAX_PROGS];
 		p[0] = (struct pollfd){.fd = sfd, .events = POLLIN};
 		p[1] = (struct pollfd){.fd = INIT_FD_CMD, .events = POLLIN};
 		int due = programs_due();
+		if (programs_news())
+			event(id);
 		size_t n = 2 + programs_poll(p + 2, INIT_MAX_PROGS);
 		if (poll(p, n, due) < 0)
 			continue;

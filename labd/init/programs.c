@@ -24,6 +24,9 @@
 #define BACKOFF_RESET_MS 600000
 #define STOP_MS		 2000
 #define TEXT_MAX	 256
+#define CODE_NO_START                                                                              \
+	128 /* exit code of what could not be started, as container engines tell it                \
+	     */
 
 struct program {
 	char *blob; /* the command's bytes for it; argv and env point into it */
@@ -37,10 +40,12 @@ struct program {
 	int64_t started;
 	int64_t due; /* to be started again; 0: not */
 	int backoff; /* ms to wait next time */
+	struct progstate told;
 };
 
 static struct program table[INIT_MAX_PROGS];
 static size_t n_programs;
+static bool told_any, news; /* anything yet; anything that programs_news() has not said */
 
 static int64_t now_ms(void)
 {
@@ -124,6 +129,30 @@ static size_t program_decode(struct program *p, const char *data, size_t len)
 	if (!ok)
 		program_free(p);
 	return ok ? p->blob_len : 0;
+}
+
+/* --- what is told of them -------------------------------------------------------------------- */
+
+static void tell(void)
+{
+	struct progstate all[INIT_MAX_PROGS];
+	for (size_t i = 0; i < n_programs; i++)
+		all[i] = table[i].told;
+	progstate_write(all, n_programs);
+	told_any = true;
+}
+
+static void tell_end(struct program *p, int code, int wait_ms)
+{
+	struct progstate *t = &p->told;
+	t->name = p->name;
+	t->running = false;
+	t->ended = time(NULL);
+	t->ended_started = t->started;
+	t->code = code;
+	t->wait = wait_ms < 0 ? -1 : wait_ms / 1000;
+	tell();
+	news |= wait_ms != 0;
 }
 
 /* --- running --------------------------------------------------------------------------------- */
@@ -212,20 +241,27 @@ static int program_start(struct program *p)
 	p->pipe = fds[0];
 	if (p->log.fd < 0)
 		progfile_open(&p->log, p->name);
+	p->told.name = p->name;
+	p->told.running = true;
+	p->told.started = time(NULL);
+	news |= told_any;
 	return 0;
 }
 
-static void schedule(struct program *p)
+static void schedule(struct program *p, int code)
 {
 	int64_t now = now_ms();
-	if (!(p->flags & INIT_RESTART))
-		return;
+	int wait = -1;
 	if (now - p->started >= BACKOFF_RESET_MS)
 		p->backoff = 0;
-	p->due = now + p->backoff + 1;
-	p->backoff = p->backoff ? p->backoff * 2 : BACKOFF_FIRST_MS;
-	if (p->backoff > BACKOFF_MAX_MS)
-		p->backoff = BACKOFF_MAX_MS;
+	if (p->flags & INIT_RESTART || (p->flags & INIT_RESTART_ON_FAILURE && code != 0)) {
+		wait = p->backoff;
+		p->due = now + wait + 1;
+		p->backoff = wait ? wait * 2 : BACKOFF_FIRST_MS;
+		if (p->backoff > BACKOFF_MAX_MS)
+			p->backoff = BACKOFF_MAX_MS;
+	}
+	tell_end(p, code, wait);
 }
 
 /* Its session's processes too: a shell's children, a server's workers. */
@@ -276,7 +312,7 @@ static int adopt(struct program *new)
 	*p = *new;
 	int r = program_start(p);
 	if (r != 0)
-		schedule(p);
+		schedule(p, CODE_NO_START);
 	return r;
 }
 
@@ -296,6 +332,8 @@ int programs_start(const char *data, size_t len, uint32_t count, char *text, siz
 		snprintf(line, sizeof(line), "%s%.64s: %.128s: ", failed ? "\n" : "", new.name,
 			 new.argv[0]);
 		int r = adopt(&new);
+		if (r == 0 && told_any)
+			tell();
 		if (r == 0)
 			continue;
 		failed++;
@@ -305,14 +343,23 @@ int programs_start(const char *data, size_t len, uint32_t count, char *text, siz
 	return failed;
 }
 
-void programs_ended(pid_t pid)
+bool programs_ended(pid_t pid, int code)
 {
 	for (size_t i = 0; i < n_programs; i++) {
 		if (table[i].pid == pid) {
 			table[i].pid = 0;
-			schedule(&table[i]);
+			schedule(&table[i], code);
+			return true;
 		}
 	}
+	return false;
+}
+
+bool programs_news(void)
+{
+	bool was = news;
+	news = false;
+	return was;
 }
 
 int programs_due(void)
@@ -321,10 +368,12 @@ int programs_due(void)
 	for (size_t i = 0; i < n_programs; i++) {
 		struct program *p = &table[i];
 		if (p->due && p->due <= now) {
-			if (program_start(p) == 0)
-				progfile_restarted(p->name);
+			int r = program_start(p);
+			p->told.restarts += r == 0;
+			if (r == 0)
+				tell();
 			else
-				schedule(p);
+				schedule(p, CODE_NO_START);
 		}
 		if (p->due && (next < 0 || p->due - now < next))
 			next = p->due > now ? p->due - now : 0;

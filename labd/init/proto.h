@@ -8,6 +8,13 @@
  *	INIT_FD_CMD	     commands; its write end is open beside it, so that it never ends and
  *			     so that any later labd finds it as /proc/PID/fd/INIT_FD_CMD_WRITE
  *	INIT_FD_STATUS	     answers, the same way round: labd opens the read end
+ *	INIT_FD_EVENT_WRITE  events: a uint32_t each, see below. One pipe for a node and its pods
+ *	INIT_FD_EVENT	     its read end, which only a node has, for labd to open
+ *
+ * What releases it is a struct init_release. An event says that there is something to look at: with
+ * the id of the release, that one of this process's programs has ended or started again, which
+ * stands in INIT_PROGRAMS (state.c); with 0, that a pod's first process has died. Nobody waits for
+ *a reader: what does not fit is lost, for a labd that starts looks at everything anyway.
  *
  * A command is a struct init_head, then `count` programs; a string is a uint32_t length, the bytes
  * and a NUL that the length does not count:
@@ -34,19 +41,26 @@ enum {
 	INIT_FD_CMD_WRITE,
 	INIT_FD_STATUS,
 	INIT_FD_STATUS_WRITE,
+	INIT_FD_EVENT,
+	INIT_FD_EVENT_WRITE,
 };
 
-#define INIT_RELEASE "r"
-#define INIT_SELF    "/opt/labd/labd-init" /* where labd-init is, as seen from inside */
-#define INIT_MAGIC   0x6c616264u
-#define INIT_MAX_CMD (1024u * 1024u)
+#define INIT_PROGRAMS "/run/log/programs"
+#define INIT_SELF     "/opt/labd/labd-init" /* where labd-init is, as seen from inside */
+#define INIT_MAGIC    0x6c616264u
+#define INIT_MAX_CMD  (1024u * 1024u)
 #define INIT_MAX_ANSWER                                                                            \
 	2048u		   /* with its head less than PIPE_BUF: written at once or not at all      \
 			    */
 #define INIT_MAX_PROGS 64u /* of one namespace */
 
 enum {
-	INIT_RESTART = 1 /* start again when it ends */
+	INIT_RESTART = 1,	    /* start again when it ends */
+	INIT_RESTART_ON_FAILURE = 2 /* only if not with 0 */
+};
+
+struct init_release {
+	uint32_t id; /* for events; not 0 */
 };
 
 struct init_head {

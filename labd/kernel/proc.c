@@ -68,7 +68,8 @@ static int open_init(struct err *err)
 
 static void forget(void)
 {
-	int *all[] = {&proc_g.init, &proc_g.mnt, &proc_g.null, &proc_g.release, &proc_g.pidns};
+	int *all[] = {&proc_g.init,    &proc_g.mnt,   &proc_g.null,
+		      &proc_g.release, &proc_g.event, &proc_g.pidns};
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
 		if (*all[i] >= 0)
 			close(*all[i]);
@@ -85,10 +86,10 @@ static int to_slot(int *fd, struct err *err)
 		return err_sys(err, errno, "keeping a descriptor");
 	close(*fd);
 	*fd = high;
+	int end = proc_g.lowest + proc_g.count;
 	if (high < proc_g.lowest)
 		proc_g.lowest = high;
-	if (high >= proc_g.lowest + proc_g.count)
-		proc_g.count = high - proc_g.lowest + 1;
+	proc_g.count = (high >= end || proc_g.count == 0 ? high + 1 : end) - proc_g.lowest;
 	return 0;
 }
 
@@ -143,7 +144,9 @@ int proc_setup(const char *shared, struct err *err)
 	proc_g.null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	proc_g.pidns = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
 	proc_g.release = proc_g.null < 0 ? -1 : fcntl(proc_g.null, F_DUPFD_CLOEXEC, SLOT_FIRST);
-	int *slots[] = {&proc_g.init, &proc_g.mnt, &proc_g.null, &proc_g.pidns, &proc_g.release};
+	proc_g.event = proc_g.null < 0 ? -1 : fcntl(proc_g.null, F_DUPFD_CLOEXEC, SLOT_FIRST);
+	int *slots[] = {&proc_g.init,  &proc_g.mnt,	&proc_g.null,
+			&proc_g.pidns, &proc_g.release, &proc_g.event};
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(slots); i++)
 		r = to_slot(slots[i], err);
 	if (r < 0)
@@ -165,17 +168,21 @@ struct spawn {
 
 /* The descriptors labd-init finds; see init/proto.h. What the table had in their place is gone
  * after the first two calls, and the pipes get the lowest free numbers. */
-static int place_descriptors(struct err *err)
+static int place_descriptors(const struct spawn *s, struct err *err)
 {
 	const unsigned end = (unsigned)(proc_g.lowest + proc_g.count);
-	int cmd[2], status[2];
+	int cmd[2], status[2], event[2] = {INIT_FD_EVENT, INIT_FD_EVENT_WRITE};
 	if (close_range(end, ~0u, CLOSE_RANGE_UNSHARE) < 0 ||
 	    close_range(3, (unsigned)proc_g.lowest - 1, 0) < 0)
 		return err_sys(err, errno, "close_range");
 	if (dup2(proc_g.release, INIT_FD_RELEASE) < 0 || pipe2(cmd, 0) < 0 || pipe2(status, 0) < 0)
 		return err_sys(err, errno, "making pipes");
+	if (s->ns->kind == DNS_POD ? dup2(proc_g.event, INIT_FD_EVENT_WRITE) < 0
+				   : pipe2(event, 0) < 0)
+		return err_sys(err, errno, "making the pipe of events");
 	if (cmd[0] != INIT_FD_CMD || cmd[1] != INIT_FD_CMD_WRITE || status[0] != INIT_FD_STATUS ||
-	    status[1] != INIT_FD_STATUS_WRITE)
+	    status[1] != INIT_FD_STATUS_WRITE || event[0] != INIT_FD_EVENT ||
+	    event[1] != INIT_FD_EVENT_WRITE)
 		return err_set(err, EIO, "descriptors of pipes are not where they should be");
 	for (int i = 0; i < 3; i++) {
 		if (dup2(proc_g.null, i) < 0)
@@ -186,7 +193,7 @@ static int place_descriptors(struct err *err)
 
 static int first_process_setup(const struct spawn *s)
 {
-	int r = place_descriptors(s->err);
+	int r = place_descriptors(s, s->err);
 	if (r < 0)
 		return r;
 	if (setsid() < 0 && errno != EPERM)
@@ -196,7 +203,7 @@ static int first_process_setup(const struct spawn *s)
 		return err_sys(s->err, errno, "setting the host name %s", s->ns->hostname);
 	r = rootfs_enter(s->ns, s->env->backend, s->late_sys, s->err);
 	if (r == 0)
-		r = proc_pristine(INIT_FD_STATUS_WRITE + 1, s->err);
+		r = proc_pristine(INIT_FD_EVENT_WRITE + 1, s->err);
 	if (r == 0)
 		r = s->env->limits && !cgroup_is(s->env->cgroup)
 			    ? proc_rlimits(s->env->limits, s->err)
@@ -295,8 +302,18 @@ static bool ignores_sys(const struct dns *ns)
 	return ns->kind == DNS_POD;
 }
 
+/* A pod's events go to its node's pipe. One that an older labd has made has none: then to nobody.
+ */
+static void place_event(pid_t node)
+{
+	_close_ int fd = proc_fd_open(node, INIT_FD_EVENT_WRITE, O_WRONLY);
+	if (fd >= 0)
+		dup3(fd, proc_g.event, O_CLOEXEC);
+}
+
 static int spawn_process(const struct dns *ns, const struct proc_env *env, bool late_sys,
-			 int parent_pidfd, struct nsproc *ret, struct err *err)
+			 const struct nsproc *parent, int parent_pidfd, struct nsproc *ret,
+			 struct err *err)
 {
 	struct spawn s = {.ns = ns, .env = env, .late_sys = late_sys, .pidfd = -1, .err = err};
 	int fds[2];
@@ -305,9 +322,12 @@ static int spawn_process(const struct dns *ns, const struct proc_env *env, bool 
 	_close_ int write_end = fds[1];
 	dup3(fds[0], proc_g.release, O_CLOEXEC);
 	close(fds[0]);
+	if (parent)
+		place_event(parent->pid);
 	int r = proc_helper(intermediate, &s, CLONE_FILES, parent_pidfd, env->cgroup, err);
 	/* Our copy of the read end, or a dead process could not be told from a waiting one. */
 	dup3(proc_g.null, proc_g.release, O_CLOEXEC);
+	dup3(proc_g.null, proc_g.event, O_CLOEXEC);
 	_close_ int pidfd = s.pidfd;
 	if (r == 0)
 		r = s.r;
@@ -340,7 +360,7 @@ int proc_spawn(const struct proc_env *e, const struct desired *d, int i,
 	if (parent && pidfd < 0)
 		return err_set(err, ESRCH, "%s: its node is gone", ns->name);
 	bool late = d->ns.n > MANY_PLACES && ignores_sys(ns);
-	int r = spawn_process(ns, e, late, pidfd, ret, err);
+	int r = spawn_process(ns, e, late, parent, pidfd, ret, err);
 	return r < 0 ? err_wrap(err, "%s", ns->name) : 0;
 }
 
@@ -348,10 +368,19 @@ int proc_release(struct nsproc *p, struct err *err)
 {
 	if (p->release < 0)
 		return 0;
-	int r = write_all(p->release, INIT_RELEASE, 1);
+	const struct init_release rel = {.id = (uint32_t)p->pid};
+	int r = write_all(p->release, &rel, sizeof(rel));
 	close(p->release);
 	p->release = -1;
 	return r < 0 ? err_sys(err, r, "process %d, waiting to be released", (int)p->pid) : 0;
+}
+
+int proc_events(pid_t pid, uint64_t starttime)
+{
+	_close_ int fd = proc_fd_open(pid, INIT_FD_EVENT, O_RDONLY);
+	if (fd >= 0 && !proc_alive(pid, starttime))
+		return -ESRCH;
+	return take_fd(&fd);
 }
 
 int proc_open(pid_t pid, uint64_t starttime, struct nsproc *ret, struct err *err)
@@ -379,12 +408,17 @@ static int64_t now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+bool proc_ending(pid_t pid)
+{
+	struct proc_stat st;
+	return proc_stat_read(pid, &st) && (st.flags & PF_EXITING);
+}
+
 /* All inside got SIGKILL when PID 1 began to end; what still holds up PID 1 then are children of
  * ours that are dead and that only our caller may reap. */
 static bool held_up_by_us(pid_t pid)
 {
-	struct proc_stat st;
-	return proc_stat_read(pid, &st) && (st.flags & PF_EXITING) && proc_exec_zombies();
+	return proc_ending(pid) && proc_exec_zombies();
 }
 
 /* 1 and its descriptor; 0: it is gone. */

@@ -95,9 +95,14 @@ int proc_files(const struct nsproc *p, const struct dfile *files, size_t n, stru
 bool proc_alive(pid_t pid, uint64_t starttime);
 /* SIGKILL to (pid, starttime), not waited for. Already gone is success. */
 int proc_end(pid_t pid, uint64_t starttime, struct err *err);
+/* Is it on its way out? A node's first process is that until the last of its pods is gone. */
+bool proc_ending(pid_t pid);
 /* SIGKILL to (pid, starttime) and wait (at most timeout_ms) until it is gone with all its
  * namespace's processes. Already gone is success. */
 int proc_kill(pid_t pid, uint64_t starttime, int timeout_ms, struct err *err);
+/* The events of a node and its pods (labd/init/proto.h), to be read without blocking: a descriptor,
+ * at its end once all of them are dead; or a negative errno. */
+int proc_events(pid_t pid, uint64_t starttime);
 /* Open a running namespace again after a restart of labd. */
 int proc_open(pid_t pid, uint64_t starttime, struct nsproc *ret, struct err *err);
 

@@ -25,7 +25,8 @@
 #define NOFILE_HARD 524288
 #define LAST_SIGNAL 31
 
-struct proc_state proc_g = {.init = -1, .mnt = -1, .null = -1, .release = -1, .pidns = -1};
+struct proc_state proc_g = {
+	.init = -1, .mnt = -1, .null = -1, .release = -1, .event = -1, .pidns = -1};
 
 static int no_child(int code, bool bounded, struct err *err)
 {

@@ -32,6 +32,7 @@ struct proc_state {
 	int mnt;	   /* the template's mount namespace; see rootfs.h */
 	int null;	   /* /dev/null */
 	int release;	   /* place for the read end of the release pipe during a spawn */
+	int event;	   /* likewise for the write end of the node's events */
 	int pidns;	   /* labd's own PID namespace */
 	int lowest, count; /* the range they are in */
 	unsigned ns_flags; /* CLONE_NEW* this kernel has, of those a node or pod gets */
@@ -59,6 +60,9 @@ int proc_helper(int (*fn)(void *), void *arg, unsigned flags, int pidns, const s
 /* Call again after EINTR; the wait status or a negative errno. */
 int proc_wait(pid_t pid);
 
+/* What a first process has as descriptor fd (labd/init/proto.h), opened by us, not blocking; or a
+ * negative errno. */
+int proc_fd_open(pid_t pid, int fd, int flags);
 /* A pidfd of (pid, starttime), or -ESRCH. */
 int proc_pidfd(pid_t pid, uint64_t starttime);
 /* State letter, flags and start time of a process from /proc; false if there is none. */

@@ -34,7 +34,9 @@ static void add_program(struct strbuf *b, const struct dns *ns, const struct dpr
 	uint32_t envc = 0;
 	while (env[envc])
 		envc++;
-	add_u32(b, p->restart ? INIT_RESTART : 0);
+	add_u32(b, p->restart == DPROC_ALWAYS	    ? INIT_RESTART
+		   : p->restart == DPROC_ON_FAILURE ? INIT_RESTART_ON_FAILURE
+						    : 0);
 	add_string(b, p->name);
 	add_u32(b, (uint32_t)p->argv.n);
 	for (size_t i = 0; i < p->argv.n; i++)
@@ -44,12 +46,18 @@ static void add_program(struct strbuf *b, const struct dns *ns, const struct dpr
 		add_string(b, env[i]);
 }
 
-static int open_end(const struct nsproc *p, int fd, int flags, struct err *err)
+int proc_fd_open(pid_t pid, int fd, int flags)
 {
 	char path[40];
-	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)p->pid, fd);
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)pid, fd);
 	int r = open(path, flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	return r < 0 ? err_sys(err, errno, "reaching process %d", (int)p->pid) : r;
+	return r < 0 ? -errno : r;
+}
+
+static int open_end(const struct nsproc *p, int fd, int flags, struct err *err)
+{
+	int r = proc_fd_open(p->pid, fd, flags);
+	return r < 0 ? err_sys(err, r, "reaching process %d", (int)p->pid) : r;
 }
 
 static int64_t ms_left(int64_t deadline)

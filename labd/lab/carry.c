@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "labd/kernel/ipvs.h"
 #include "labd/kernel/net.h"
@@ -19,6 +20,7 @@
 #include "labd/kernel/fault.h"
 #include "labd/lab/life.h"
 #include "labd/lab/pace.h"
+#include "labd/lab/pod_status.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/log.h"
 
@@ -361,6 +363,36 @@ int carry_out(struct carry *c, struct err *err)
 	return carry_programs_end(c, r, err);
 }
 
+/* Of a pod whose sandbox died and was made anew all containers were started again. A pod that is
+ * another now has no past. */
+static bool count_again(const struct carry *c, json_t *all, int i)
+{
+	const struct dns *ns = &plan(c)->ns.v[i];
+	if (!c->fresh[i] || ns->kind != DNS_POD || !journal_proc_find(&c->journal, ns->name))
+		return false;
+	if (!c->delta[i].remake)
+		pod_status_again(all, ns->name, time(NULL));
+	else if (json_object_del(all, ns->name) < 0)
+		return false;
+	return true;
+}
+
+static void count_restarts(const struct carry *c)
+{
+	json_t *all = pod_status_load(c->site->lab.dir), *v;
+	const char *name;
+	void *next;
+	struct err err;
+	bool any = false;
+	for (int i = 0; i < count(c); i++)
+		any |= count_again(c, all, i);
+	json_object_foreach_safe(all, next, name, v) if (desired_ns(plan(c), name) < 0) any |=
+		json_object_del(all, name) == 0;
+	if (any && pod_status_store(c->site->lab.dir, all, &err) < 0)
+		log_warn("lab %s: %s", c->site->lab.name, err.text);
+	json_decref(all);
+}
+
 /* ---- the end --------------------------------------------------------------------------------- */
 
 static bool wanted(void *arg, const char *ns)
@@ -394,5 +426,7 @@ int carry_finish(struct carry *c, struct err *err)
 	if (r == 0)
 		r = journal_compact(c->site->lab.dir, c->site->lab.name, wanted, (void *)plan(c),
 				    err);
+	if (r == 0)
+		count_restarts(c);
 	return r;
 }

@@ -15,6 +15,7 @@
 #include "labd/lab/ruleset.h"
 #include "labd/lab/stale.h"
 #include "lib/base/cleanup.h"
+#include "lib/base/limits.h"
 #include "lib/base/log.h"
 
 #define CALM_MS	     1000
@@ -271,11 +272,12 @@ static bool drop_flows(json_t *docs, const struct faults *faults)
 }
 
 /* Bind without keeping anything: for the controllers. */
-static struct objects *bind(struct arena *a, json_t *docs, struct faults *faults)
+static struct objects *bind(struct change *c, struct arena *a, struct faults *faults)
 {
-	json_t *copy = json_copy(docs);
+	json_t *copy = json_copy(c->docs);
 	struct objects *o = objects_bind(a, copy, NULL, faults);
 	json_decref(copy);
+	store_mark_down(o, c->s.lab.down);
 	return o;
 }
 
@@ -284,12 +286,12 @@ static void controllers(struct change *c)
 	_arena_ struct arena *a = arena_new();
 	struct faults faults = {.arena = a};
 	struct replicas r = {.before = c->old.cluster, .meta = c->meta, .edit = &c->edit};
-	struct objects *o = bind(a, c->docs, &faults);
+	struct objects *o = bind(c, a, &faults);
 	/* With faults there will be no change. */
 	if (!faults.total)
 		replicas_sync(&r, c->docs, o);
 	objects_release(o);
-	o = bind(a, c->docs, &faults);
+	o = bind(c, a, &faults);
 	if (!faults.total)
 		replicas_endpoints(&r, c->docs, o);
 	objects_release(o);
@@ -391,22 +393,42 @@ static int prepare(struct change *c, const char *name, struct err *err)
 	return 0;
 }
 
-int lab_change(const struct engine *e, const char *name, edit_fn edit, void *arg,
-	       const json_t *sent, struct change_result *ret, struct err *err)
+/* Pods that are down from now on: those the edit says, or of those before what is still there. */
+static void set_down(struct change *c)
+{
+	json_t *down = c->edit.down ? json_incref(c->edit.down)
+				    : json_copy(json_object_get(c->old.meta, "down")),
+	       *v;
+	const char *key;
+	void *next;
+	json_object_foreach_safe(down, next, key, v)
+	{
+		const char *slash = strchr(key, '/');
+		char ns[MAX_NAME + 1];
+		snprintf(ns, sizeof(ns), "%.*s", slash ? (int)(slash - key) : 0, key);
+		if (!slash || docs_find(c->docs, "Pod", ns, slash + 1) < 0)
+			json_object_del(down, key);
+	}
+	if (json_object_size(down))
+		json_object_set(c->meta, "down", down);
+	else
+		json_object_del(c->meta, "down");
+	json_decref(down);
+	c->s.lab.down = json_object_get(c->meta, "down");
+}
+
+int lab_change_held(const struct engine *e, const char *name, edit_fn edit, void *arg,
+		    const json_t *sent, struct change_result *ret, struct err *err)
 {
 	struct change c = {.e = e, .old = {.lock = -1}};
 	*ret = (struct change_result){0};
-	_lab_lock_ struct lab_lock lock;
-	int r = store_lock(&lock, e, name, true, err);
-	if (r == 0)
-		r = lab_settle(e, name, err);
-	if (r >= 0)
-		r = prepare(&c, name, err);
+	int r = prepare(&c, name, err);
 	if (r < 0)
 		return r;
 	edit_init(&c.edit);
-	r = edit(c.docs, c.old.cluster, &c.edit, arg, err);
+	r = edit(c.docs, &c.old, &c.edit, arg, err);
 	if (r == 0) {
+		set_down(&c);
 		controllers(&c);
 		r = derive(&c, sent, ret, err);
 	}
@@ -420,4 +442,15 @@ int lab_change(const struct engine *e, const char *name, edit_fn edit, void *arg
 	site_free(&c.s);
 	stored_free(&c.old);
 	return r;
+}
+
+int lab_change(const struct engine *e, const char *name, edit_fn edit, void *arg,
+	       const json_t *sent, struct change_result *ret, struct err *err)
+{
+	*ret = (struct change_result){0};
+	_lab_lock_ struct lab_lock lock;
+	int r = store_lock(&lock, e, name, true, err);
+	if (r == 0)
+		r = lab_settle(e, name, err);
+	return r < 0 ? r : lab_change_held(e, name, edit, arg, sent, ret, err);
 }

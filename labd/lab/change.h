@@ -14,8 +14,8 @@
 #include "labd/lab/docs.h"
 #include "labd/lab/store.h"
 
-/* Edit the documents; `before` is the cluster they make now. */
-typedef int (*edit_fn)(json_t *docs, const struct cluster *before, struct edit *e, void *arg,
+/* Edit the documents; `before` is the lab they make now. */
+typedef int (*edit_fn)(json_t *docs, const struct stored *before, struct edit *e, void *arg,
 		       struct err *err);
 
 struct change_result {
@@ -29,6 +29,9 @@ struct change_result {
 /* sent may be NULL: the documents that faults are to point into. */
 int lab_change(const struct engine *e, const char *name, edit_fn edit, void *arg,
 	       const json_t *sent, struct change_result *ret, struct err *err);
+/* The same by a caller that holds the lock and has settled the lab (life.h). */
+int lab_change_held(const struct engine *e, const char *name, edit_fn edit, void *arg,
+		    const json_t *sent, struct change_result *ret, struct err *err);
 
 /*
  * Desired state against the kernel's. With fix, what is missing or wrong is mended and what was

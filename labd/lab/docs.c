@@ -115,6 +115,7 @@ void edit_free(struct edit *e)
 	json_decref(e->lines);
 	json_decref(e->rolled);
 	json_decref(e->slices);
+	json_decref(e->down);
 }
 
 static void tell(struct edit *e, struct doc_id id, const char *done)
@@ -176,6 +177,17 @@ static void carry_service(const json_t *old, json_t *new)
 	carry(old, new, "spec", "healthCheckNodePort");
 }
 
+/* What has run to its end does not begin again because its document is applied again. */
+static void carry_end(const json_t *old, json_t *new)
+{
+	const char *phase = or_empty(doc_str(old, "status.phase"));
+	if ((strcmp(phase, "Succeeded") != 0 && strcmp(phase, "Failed") != 0) ||
+	    !json_equal(at_path(old, "spec"), at_path(new, "spec")))
+		return;
+	carry(old, new, "status", "phase");
+	carry(old, new, "status", "containerStatuses");
+}
+
 static void carry_decisions(const char *kind, const json_t *old, json_t *new)
 {
 	if (strcmp(kind, "Service") == 0) {
@@ -188,6 +200,7 @@ static void carry_decisions(const char *kind, const json_t *old, json_t *new)
 		carry(old, new, "spec", "nodeName");
 		if (!json_is_true(at_path(new, "spec.hostNetwork")))
 			carry(old, new, "status", "podIP");
+		carry_end(old, new);
 	}
 }
 

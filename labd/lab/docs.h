@@ -37,6 +37,7 @@ struct edit {
 	json_t *lines;	/* [{"kind", "ns", "name", "done": "created"}] */
 	json_t *rolled; /* {"NS/DEPLOYMENT": true}: its template is another now */
 	json_t *slices; /* {"NS/SERVICE": true}: its endpoints were given by hand in this edit */
+	json_t *down;	/* pods that are down from now on, as in store.h; NULL: those that were */
 	bool changed;
 };
 void edit_init(struct edit *e);

@@ -71,10 +71,11 @@ static void parse_line(struct journal *j, struct arena *a, char *line)
 				arena_strdup(a, arg), arena_strdup(a, node), arena_strdup(a, name)};
 	} else if (strcmp(word, "proc") == 0) {
 		char *pid = strtok_r(NULL, " ", &save), *start = strtok_r(NULL, " ", &save);
+		char *node = strtok_r(NULL, " ", &save);
 		if (pid && start)
 			*vec_push(a, &j->procs) = (struct journal_proc){
 				arena_strdup(a, arg), (pid_t)strtol(pid, NULL, 10),
-				strtoull(start, NULL, 10)};
+				strtoull(start, NULL, 10), node ? arena_strdup(a, node) : NULL};
 	}
 }
 
@@ -104,6 +105,19 @@ const struct journal_proc *journal_proc_find(const struct journal *j, const char
 		if (strcmp(j->procs.v[i].ns, ns) == 0)
 			return &j->procs.v[i];
 	return NULL;
+}
+
+bool journal_proc_last(const struct journal *j, const struct journal_proc *p)
+{
+	for (const struct journal_proc *q = p + 1; q < j->procs.v + j->procs.n; q++)
+		if (strcmp(q->ns, p->ns) == 0)
+			return false;
+	return true;
+}
+
+bool journal_is_node(const struct journal_proc *p)
+{
+	return p->node && strcmp(p->node, p->ns) == 0;
 }
 
 /* Is a later pin of the same name there? */
@@ -137,8 +151,8 @@ int journal_compact(const char *dir, const char *lab, bool (*keep)(void *arg, co
 	strbuf_adds(&b, "state up\n");
 	vec_foreach (const struct journal_proc, p, &j.procs)
 		if (p == journal_proc_find(&j, p->ns) && keep(arg, p->ns))
-			strbuf_addf(&b, "proc %s %d %" PRIu64 "\n", p->ns, (int)p->pid,
-				    p->starttime);
+			strbuf_addf(&b, "proc %s %d %" PRIu64 "%s%s\n", p->ns, (int)p->pid,
+				    p->starttime, p->node ? " " : "", p->node ? p->node : "");
 	vec_foreach (const struct journal_pin, p, &j.pins)
 		if (strlen(p->name) > prefix && keep(arg, p->name + prefix) && !pinned_again(&j, p))
 			strbuf_addf(&b, "pin %s %llu%s\n", p->name, (unsigned long long)p->ino,

@@ -5,7 +5,7 @@
  *released.
  *
  *	state building|up|removing|changing
- *	proc NAMESPACE PID STARTTIME
+ *	proc NAMESPACE PID STARTTIME [NODE]   (of a node, and of its pods)
  *	pin NAME INODE [slow]   (of the namespace, so that only our own pin is ever removed; slow:
  *				its bridges and tunnels hold up all others while they go)
  *	inside NAMESPACE NODE NAME   (a pod's netns shown as NAME in its node)
@@ -29,6 +29,7 @@ struct journal_proc {
 	const char *ns;
 	pid_t pid;
 	uint64_t starttime;
+	const char *node; /* its node's namespace; its own name for a node; NULL for others */
 };
 
 struct journal_pin {
@@ -59,6 +60,9 @@ int journal_compact(const char *dir, const char *lab, bool (*keep)(void *arg, co
 		    void *arg, struct err *err);
 /* The entry of a namespace, or NULL. */
 const struct journal_proc *journal_proc_find(const struct journal *j, const char *ns);
+/* Is it the one that counts, or was the namespace made anew since? */
+bool journal_proc_last(const struct journal *j, const struct journal_proc *p);
+bool journal_is_node(const struct journal_proc *p);
 const char *lab_state_str(enum lab_state s);
 
 #endif

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/utsname.h>
 
+#include "labd/lab/docs.h"
+#include "labd/lab/pod_status.h"
 #include "lib/base/cleanup.h"
 
 struct list {
@@ -55,13 +57,6 @@ static json_t *kvs_json(const kvs *list)
 	return o;
 }
 
-static void stamp(time_t t, char buf[static 32])
-{
-	struct tm tm;
-	gmtime_r(&t, &tm);
-	strftime(buf, 32, "%Y-%m-%dT%H:%M:%SZ", &tm);
-}
-
 /* A copy of the object as sent (without what only we put there), its metadata completed. */
 static json_t *base(const struct list *l, const struct meta *m, const char *api, const char *kind)
 {
@@ -106,29 +101,28 @@ static json_t *containers_json(const struct pod_spec *spec)
 	return list;
 }
 
-/* ns: the pod's namespace, or NULL. What was counted before the lab was brought up goes on. */
-static json_t *container_statuses(const struct list *l, const struct pod *p, const char *ns,
-				  bool up)
+/* How a pod is. */
+struct pod_view {
+	const json_t *entry; /* pod_status.h */
+	bool dead;	     /* its sandbox */
+	bool ready;
+};
+
+/* What was counted before the lab was brought up goes on. */
+static json_t *container_statuses(const struct list *l, const struct cpod *p,
+				  const struct pod_view *v)
 {
 	json_t *list = json_array();
-	vec_foreach (const struct container, c, &p->spec.containers) {
-		time_t last = 0;
-		char at[32];
-		unsigned here =
-			ns && l->live ? l->live->restarts(l->live->arg, ns, c->name, &last) : 0;
-		unsigned all = (unsigned)p->restarts + here;
-		snprintf(at, sizeof(at), "%s", l->created);
-		if (here)
-			stamp(last, at);
-		json_t *o =
-			json_pack("{s:s, s:s, s:b, s:i, s:b, s:{s:{s:s}}}", "name", c->name,
-				  "image", c->image ? c->image : "", "ready", up, "restartCount",
-				  (int)all, "started", up, "state", "running", "startedAt", at);
-		if (all)
-			set(o, "lastState",
-			    json_pack("{s:{s:s, s:i}}", "terminated", "finishedAt", at, "exitCode",
-				      0));
-		json_array_append_new(list, o);
+	char pod[600];
+	snprintf(pod, sizeof(pod), "%s_%s(%s)", p->name, p->ns, p->uid);
+	vec_foreach (const struct container, c, &p->obj->spec.containers) {
+		struct pod_container how = {.name = c->name,
+					    .image = c->image,
+					    .pod = pod,
+					    .before = p->obj->restarts,
+					    .created = l->s->created,
+					    .dead = v->dead || p->obj->not_ready};
+		json_array_append_new(list, pod_status_container(v->entry, &how));
 	}
 	return list;
 }
@@ -151,6 +145,45 @@ static json_t *owner_json(const struct cpod *p)
 			 "controller", true);
 }
 
+static struct pod_view view_of(const struct list *l, const struct cpod *p, const char *ns)
+{
+	struct pod_view v = {0};
+	if (ns && l->live) {
+		v.entry = json_object_get(l->live->pods, ns);
+		v.dead = !l->live->alive(l->live->arg, ns);
+	}
+	v.ready = !p->obj->not_ready && !v.dead && pod_status_condition(v.entry) == POD_READY;
+	return v;
+}
+
+/* What has run to its end is no part of the cluster any more, only of its documents. */
+static void add_ended(struct list *l, const json_t *doc)
+{
+	struct doc_id id = doc_id(doc);
+	const char *phase = doc_str(doc, "status.phase");
+	if (strcmp(id.kind, "Pod") != 0 || !phase || !wanted(l, id.ns) ||
+	    (strcmp(phase, "Succeeded") != 0 && strcmp(phase, "Failed") != 0))
+		return;
+	struct meta m = {.name = id.name, .ns = id.ns, .raw = (json_t *)doc};
+	json_t *o = base(l, &m, "v1", "Pod");
+	json_t *not_ready = condition(l, "Ready", false);
+	set_str(not_ready, "reason", "PodCompleted");
+	set(sub(o, "status"), "conditions", json_pack("[o]", not_ready));
+	json_array_append_new(l->items, o);
+}
+
+static void add_ended_pods(struct list *l)
+{
+	size_t i, k;
+	json_t *v, *item;
+	json_array_foreach (json_object_get(l->s->meta, "documents"), i, v) {
+		if (!json_is_array(json_object_get(v, "items")))
+			add_ended(l, v);
+		json_array_foreach (json_object_get(v, "items"), k, item)
+			add_ended(l, item);
+	}
+}
+
 static void add_pods(struct list *l)
 {
 	const struct cluster *c = l->s->cluster;
@@ -166,8 +199,7 @@ static void add_pods(struct list *l)
 		json_t *spec = sub(o, "spec"), *status = sub(o, "status");
 		set_str(spec, "nodeName", n->name);
 		set_missing(spec, "containers", containers_json(&p->obj->spec));
-		const char *name = pod_ns_name(l, i);
-		bool up = p->ready && (!name || !l->live || l->live->alive(l->live->arg, name));
+		struct pod_view v = view_of(l, p, pod_ns_name(l, i));
 		set(status, "phase", json_string("Running"));
 		if (p->ip) {
 			set(status, "podIP", json_string(IP4(p->ip)));
@@ -177,11 +209,13 @@ static void add_pods(struct list *l)
 		set(status, "startTime", json_string(l->created));
 		set(status, "conditions",
 		    json_pack("[o, o, o, o]", condition(l, "Initialized", true),
-			      condition(l, "Ready", up), condition(l, "ContainersReady", up),
+			      condition(l, "Ready", v.ready),
+			      condition(l, "ContainersReady", v.ready),
 			      condition(l, "PodScheduled", true)));
-		set(status, "containerStatuses", container_statuses(l, p->obj, name, up));
+		set(status, "containerStatuses", container_statuses(l, p, &v));
 		json_array_append_new(l->items, o);
 	}
+	add_ended_pods(l);
 }
 
 static json_t *service_port_json(const struct csvcport *p)
@@ -361,6 +395,19 @@ static void add_nodes(struct list *l)
 	}
 }
 
+static unsigned ready_pods(const struct list *l, const struct deployment *d)
+{
+	const struct cluster *c = l->s->cluster;
+	unsigned n = 0;
+	for (size_t i = 0; i < c->pods.n; i++) {
+		const struct cpod *p = &c->pods.v[i];
+		if (p->obj->owner && strcmp(p->obj->owner, d->meta.name) == 0 &&
+		    strcmp(p->ns, d->meta.ns) == 0)
+			n += view_of(l, p, pod_ns_name(l, i)).ready;
+	}
+	return n;
+}
+
 static void add_deployments(struct list *l)
 {
 	vec_foreach (struct deployment, d, &l->s->objects->deployments) {
@@ -369,10 +416,11 @@ static void add_deployments(struct list *l)
 		json_t *o = base(l, &d->meta, "apps/v1", "Deployment");
 		set(sub(o, "spec"), "replicas", json_integer(d->replicas));
 		json_t *status = sub(o, "status");
-		static const char *const counts[] = {"replicas", "readyReplicas", "updatedReplicas",
-						     "availableReplicas"};
-		for (size_t i = 0; i < ARRAY_SIZE(counts); i++)
-			set(status, counts[i], json_integer(d->replicas));
+		unsigned ready = ready_pods(l, d);
+		set(status, "replicas", json_integer(d->replicas));
+		set(status, "updatedReplicas", json_integer(d->replicas));
+		set(status, "readyReplicas", json_integer(ready));
+		set(status, "availableReplicas", json_integer(ready));
 		json_array_append_new(l->items, o);
 	}
 }
@@ -533,9 +581,10 @@ static void add_replicasets(struct list *l)
 		set(sub(o, "spec"), "replicas", json_integer(d->replicas));
 		const char *hash = strrchr(name, '-');
 		from_deployment(o, d, hash ? hash + 1 : name);
+		int ready = (int)ready_pods(l, d);
 		set(o, "status",
 		    json_pack("{s:i, s:i, s:i}", "replicas", (int)d->replicas, "readyReplicas",
-			      (int)d->replicas, "availableReplicas", (int)d->replicas));
+			      ready, "availableReplicas", ready));
 		json_array_append_new(l->items, o);
 	}
 }
@@ -596,7 +645,7 @@ json_t *kobjects_list(const struct stored *s, const char *kind, const char *ns,
 		if (strcmp(kinds[i].plural, kind) != 0)
 			continue;
 		struct list l = {.s = s, .ns = ns, .items = json_array(), .live = live};
-		stamp(s->created, l.created);
+		time_stamp(s->created, l.created);
 		kinds[i].add(&l);
 		return sorted(l.items);
 	}

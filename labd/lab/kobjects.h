@@ -9,12 +9,11 @@
 
 #include "labd/lab/store.h"
 
-/* What the kernel says of the lab's pods right now, by their namespaces' names. */
+/* What is known of the lab's namespaces right now, by name. */
 struct kobjects_live {
 	bool (*alive)(void *arg, const char *ns_name);
-	/* How often a container was started again here, and when last. */
-	unsigned (*restarts)(void *arg, const char *ns_name, const char *container, time_t *last);
 	void *arg;
+	const json_t *pods; /* pod_status.h */
 };
 
 /* The items of one kind (plural, lower case: "pods"), of one namespace or of all (ns NULL), sorted

@@ -10,6 +10,7 @@
 #include "labd/kernel/net.h"
 #include "labd/kernel/nft.h"
 #include "labd/kernel/nlbatch.h"
+#include "labd/kernel/proc_programs.h"
 #include "labd/kernel/sysctl.h"
 #include "labd/kernel/xt_save.h"
 #include "labd/lab/ruleset.h"
@@ -147,8 +148,17 @@ static int compare_services(struct arena *a, struct site *s, int i, struct delta
 	return r;
 }
 
-/* Programs are counted: the first process's children. One that is between two starts is back in a
- * moment, and its first process sees to that; none at all is worth telling. */
+/* Those that their first process has left ended, by their restart policy or for their back-off. */
+static size_t resting(const struct nsproc *p)
+{
+	struct program_status v[PROC_PROGRAMS_MAX];
+	size_t n = proc_programs(p->pid, v, PROC_PROGRAMS_MAX), rest = 0;
+	for (size_t i = 0; i < n; i++)
+		rest += v[i].state != PROGRAM_RUNNING;
+	return rest;
+}
+
+/* Programs are counted: the first process's children. */
 static void count_programs(const struct nsproc *p, const struct dns *want, struct delta *d)
 {
 	char path[64], buf[4096];
@@ -163,7 +173,7 @@ static void count_programs(const struct nsproc *p, const struct dns *want, struc
 	buf[len] = '\0';
 	for (size_t k = 0; k < len; k++)
 		n += buf[k] == ' ';
-	if (n >= want->procs.n)
+	if (n >= want->procs.n || n + resting(p) >= want->procs.n)
 		return;
 	delta_say(d, false, "%zu of %zu programs run", n, want->procs.n);
 	vec_foreach (const struct dproc, w, &want->procs)

@@ -278,7 +278,7 @@ void replicas_sync(struct replicas *r, json_t *docs, const struct objects *o)
 static void add_match(struct strbuf *s, const struct service *svc, const struct pod *p, ip4 ip)
 {
 	if (strcmp(p->meta.ns, svc->meta.ns) == 0 && kvs_match(&svc->selector, &p->meta.labels))
-		strbuf_addf(s, "%s %s %d\n", p->meta.name, IP4(ip), p->not_ready);
+		strbuf_addf(s, "%s %s %d\n", p->meta.name, IP4(ip), p->not_ready || p->down);
 }
 
 /* Were other pods behind the Service before? Both lists are in order of name, near enough: a

@@ -117,6 +117,9 @@ int site_make(struct site *s, int i, struct err *err)
 	struct nsproc *p = &s->procs[i];
 
 	const struct nsproc *parent = ns->parent >= 0 ? &s->procs[ns->parent] : NULL;
+	const char *node = parent		  ? d->ns.v[ns->parent].name
+			   : ns->kind == DNS_NODE ? ns->name
+						  : NULL;
 	int r = proc_spawn(&s->env, d, i, parent, p, err);
 	if (r < 0)
 		return r;
@@ -124,8 +127,9 @@ int site_make(struct site *s, int i, struct err *err)
 	if (p->pid) {
 		r = crash_point("spawned", err);
 		if (r == 0)
-			r = journal_add(s->lab.dir, err, "proc %s %d %llu", ns->name, (int)p->pid,
-					(unsigned long long)p->starttime);
+			r = journal_add(s->lab.dir, err, "proc %s %d %llu%s%s", ns->name,
+					(int)p->pid, (unsigned long long)p->starttime,
+					node ? " " : "", node ? node : "");
 		if (r == 0)
 			r = crash_point("journalled", err);
 		if (r == 0)

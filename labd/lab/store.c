@@ -109,11 +109,23 @@ int store_lock(struct lab_lock *l, const struct engine *e, const char *name, boo
 	}
 }
 
+void store_mark_down(struct objects *o, const json_t *down)
+{
+	char key[MAX_NAME * 2 + 2];
+	if (!json_object_size(down))
+		return;
+	vec_foreach (struct pod, p, &o->pods) {
+		snprintf(key, sizeof(key), "%s/%s", p->meta.ns, p->meta.name);
+		p->down = json_object_get(down, key) != NULL;
+	}
+}
+
 int store_derive_faults(const char *name, json_t *docs, struct stored *s, struct faults *faults,
 			struct err *err)
 {
 	static const enum proxy_mode iptables = PROXY_IPTABLES;
 	s->objects = objects_bind(s->arena, docs, NULL, faults);
+	store_mark_down(s->objects, s->down);
 	objects_check(s->objects, faults);
 	if (!faults->total)
 		s->cluster =
@@ -159,6 +171,7 @@ static int load_file(const struct engine *e, const char *name, const char *file,
 		return err_set(err, EIO, "%s: %s", path, je.text);
 	ret->nfacct = json_is_true(json_object_get(ret->meta, "nfacct"));
 	ret->no_ipvs = json_is_true(json_object_get(ret->meta, "no_ipvs"));
+	ret->down = json_object_get(ret->meta, "down");
 	ret->created = (time_t)json_integer_value(json_object_get(ret->meta, "created"));
 	ret->arena = arena_new();
 	r = store_derive(name, json_object_get(ret->meta, "documents"), ret, err);

@@ -38,7 +38,10 @@ struct stored {
 	json_t *meta; /* lab.json; owned */
 	bool nfacct;  /* its kernel could count by name when the lab was made */
 	bool no_ipvs; /* its kernel had no IPVS then: kube-proxy fell back to iptables */
-	int lock;     /* descriptor holding the lock, or -1 */
+	/* Pods whose containers do not all run, {"NS/NAME": true}; of meta, borrowed, or NULL. The
+	 * rules are as this says; how pods are right now is told by pod_status.h. */
+	const json_t *down;
+	int lock; /* descriptor holding the lock, or -1 */
 	struct arena *arena;
 	struct objects *objects; /* bound from meta.documents */
 	struct cluster *cluster;
@@ -85,6 +88,9 @@ int store_derive(const char *name, json_t *docs, struct stored *s, struct err *e
 /* The same, leaving all faults to the caller (faults->arena is s->arena). */
 int store_derive_faults(const char *name, json_t *docs, struct stored *s, struct faults *faults,
 			struct err *err);
+
+/* Mark the pods that are down in bound objects. */
+void store_mark_down(struct objects *o, const json_t *down);
 
 /* A change: what the lab will be, written beside what it is; and that it has become so. */
 int store_next(const char *dir, json_t *meta, struct err *err);

@@ -288,6 +288,12 @@ static bool bind_dns_policy(struct binder *b, const struct at *at, json_t *v, vo
 	return bind_word(b, at, v, &policy, arg) && bind_str(b, at, v, dst, NULL);
 }
 
+static const struct word restart_policies[] = {{"Always", RESTART_ALWAYS},
+					       {"OnFailure", RESTART_ON_FAILURE},
+					       {"Never", RESTART_NEVER},
+					       {NULL, 0}};
+static const struct words words_restart_policy = {.list = restart_policies};
+
 static const struct field pod_spec_fields[] = {
 	FIELD("nodeName", struct pod_spec, node_name, bind_name, &arg_subdomain_opt),
 	FIELD("hostname", struct pod_spec, hostname, bind_name, &arg_label_opt),
@@ -295,6 +301,7 @@ static const struct field pod_spec_fields[] = {
 	FIELD("serviceAccountName", struct pod_spec, service_account, bind_name,
 	      &arg_subdomain_opt),
 	FIELD("dnsPolicy", struct pod_spec, dns_policy, bind_dns_policy, &words_dns_policy),
+	FIELD("restartPolicy", struct pod_spec, restart, bind_word, &words_restart_policy),
 	FIELD("hostNetwork", struct pod_spec, host_network, bind_bool, NULL),
 	FIELD("nodeSelector", struct pod_spec, node_selector, bind_kvs, NULL),
 	FIELD("tolerations", struct pod_spec, tolerates_all, bind_tolerations, NULL),
@@ -472,6 +479,9 @@ void bind_deployment(struct binder *b, const struct at *at, json_t *v, const str
 	bind_shape(b, at, v, &d, &deployment_shape);
 	d.template_raw = json_object_get(json_object_get(v, "spec"), "template");
 	const struct at *spec = AT_KEY(at, "spec");
+	if (bind_clean(b) && d.template.restart != RESTART_ALWAYS)
+		bind_fault(b, AT_KEY(AT_KEY(AT_KEY(spec, "template"), "spec"), "restartPolicy"),
+			   NULL, "pods of a Deployment are always started again: only Always");
 	if (!d.selector.present && version && strcmp(version, "apps/v1") != 0) {
 		/* The beta versions took the template's labels. */
 		d.selector.present = true;

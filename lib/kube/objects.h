@@ -109,10 +109,13 @@ struct container {
 	vec_of(struct env_var) env;
 };
 
+enum restart_policy { RESTART_ALWAYS, RESTART_ON_FAILURE, RESTART_NEVER };
+
 struct pod_spec {
 	const char *node_name; /* NULL: to be scheduled */
 	const char *hostname, *subdomain, *service_account;
 	const char *dns_policy;
+	enum restart_policy restart;
 	bool host_network;
 	kvs node_selector;
 	bool tolerates_all; /* a toleration with operator Exists and no key, or for the control
@@ -125,6 +128,7 @@ struct pod {
 	struct pod_spec spec;
 	ip4 ip;		   /* status.podIP; 0: to be allocated */
 	bool not_ready;	   /* status.conditions has Ready=False */
+	bool down;	   /* likewise while it runs in a lab: not all its containers do (labd) */
 	unsigned restarts; /* status.containerStatuses[0].restartCount */
 	const char *owner; /* name of the Deployment it was made for, or NULL */
 };

@@ -239,7 +239,7 @@ static void add_pod(struct builder *b, const struct pod *p, int node)
 		.node = node,
 		.ip = p->ip,
 		.host_network = p->spec.host_network,
-		.ready = !p->not_ready,
+		.ready = !p->not_ready && !p->down,
 	};
 	if (r->host_network) {
 		r->ip = node >= 0 ? c->nodes.v[node].ip : p->ip;

@@ -126,13 +126,14 @@ struct dfile {
 };
 
 /* A program of a pod (a container), of a host or of a node. */
+enum dproc_restart { DPROC_NEVER, DPROC_ALWAYS, DPROC_ON_FAILURE };
 struct dproc {
 	const char *name; /* container name */
 	const char *
 		image; /* "busybox" | "nginx" | "agnhost" | "kube-dns" | other: for `get -o wide` */
 	strs argv; /* absolute or looked up in PATH inside; "agnhost" as argv[0] is the built-in */
 	strs env;  /* NAME=value */
-	bool restart; /* start again when it ends, as kubelet does (backoff) */
+	enum dproc_restart restart; /* when it ends, with kubelet's back-off */
 };
 
 struct dns {

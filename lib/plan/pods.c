@@ -205,12 +205,21 @@ static void stand_in(struct dbuild *b, struct dproc *proc, const struct cpod *p,
 					listen_on(b, proc, e->port, q->port->proto);
 }
 
+static enum dproc_restart restart_of(const struct pod_spec *s)
+{
+	return s->restart == RESTART_ALWAYS	  ? DPROC_ALWAYS
+	       : s->restart == RESTART_ON_FAILURE ? DPROC_ON_FAILURE
+						  : DPROC_NEVER;
+}
+
 static void container(struct dbuild *b, int ns, const struct cpod *p, const struct container *c,
 		      const char *hostname)
 {
 	const char *name = image_name(b->a, c->image);
 	const struct image *im = image_find(name);
-	struct dproc proc = {.name = c->name ? c->name : name, .image = name, .restart = true};
+	struct dproc proc = {.name = c->name ? c->name : name,
+			     .image = name,
+			     .restart = restart_of(&p->obj->spec)};
 
 	if (image_stood_in(b->a, c))
 		stand_in(b, &proc, p, c);

@@ -65,7 +65,7 @@ static void process(struct dbuild *b, int ns, const struct cnode *n, struct strb
 			    h->svc->name);
 	add_file(b, ns, RELAY_CONF, arena_strdup(b->a, strbuf_str(conf)));
 	struct dproc *p = vec_push(b->a, &b->d->ns.v[ns].procs);
-	*p = (struct dproc){.name = "kube-proxy", .image = "kube-proxy", .restart = true};
+	*p = (struct dproc){.name = "kube-proxy", .image = "kube-proxy", .restart = DPROC_ALWAYS};
 	/* It finds the file by itself and reads it again: a program that is given a file is started
 	 * anew when that changes, which would cut the connections it relays. */
 	*vec_push(b->a, &p->argv) = "kube-proxy";

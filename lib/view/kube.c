@@ -47,17 +47,23 @@ static void restarts(const json_t *statuses, time_t now, struct strbuf *out)
 		strbuf_addf(out, " (%s ago)", age_str((int64_t)(now - last), age));
 }
 
-/* The first container that waits or has ended for a reason says more than the phase. */
+/* The first container that waits or has ended for a reason says more than the phase; that one has
+ * done its work says less than that others go on (kubectl's printPod). */
 static const char *pod_status(const json_t *o)
 {
 	if (obj_at(o, "metadata.deletionTimestamp"))
 		return "Terminating";
 	size_t i;
 	json_t *s;
+	bool runs = false;
+	json_array_foreach ((json_t *)obj_at(o, "status.containerStatuses"), i, s)
+		runs |= json_is_true(obj_at(s, "ready")) && obj_at(s, "state.running");
 	json_array_foreach ((json_t *)obj_at(o, "status.containerStatuses"), i, s) {
 		const char *why = obj_str(s, "state.waiting.reason", NULL);
 		if (!why)
 			why = obj_str(s, "state.terminated.reason", NULL);
+		if (why && runs && strcmp(why, "Completed") == 0)
+			return "NotReady";
 		if (why)
 			return why;
 	}
