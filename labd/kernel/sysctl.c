@@ -123,9 +123,10 @@ static int open_key(struct sysctl *s, const char *key, int flags, struct err *er
 	return fd < 0 ? err_sys(err, errno, "sysctl %s", key) : fd;
 }
 
+/* Not there, or not to be set in this namespace (mode 0444, whoever asks: EACCES). */
 static bool missing(int code)
 {
-	return code == -ENOENT || code == -EACCES || code == -EPERM || code == -EROFS;
+	return code == -ENOENT || code == -EACCES || code == -EROFS;
 }
 
 int sysctl_set(struct sysctl *s, const char *key, const char *value, bool optional, struct err *err)
