@@ -147,6 +147,15 @@ static void test_modes(void **state)
 			&(struct cluster_opts){.mode = &(enum proxy_mode){PROXY_USERSPACE}});
 	struct reach_list u = {0};
 	check(&user, &u, "nodeport client node1:30080", REACH_OPEN, NULL);
+	check(&user, &u, "service far default/int:80", REACH_OPEN, NULL);
+	/* The relay's REDIRECT has nowhere to send what comes from a pod of Calico's. */
+	_plan_ struct plan cali =
+		plan_of(LAB("  cni: calico\n  kubernetes: \"1.23\"\n") LOCAL,
+			&(struct cluster_opts){.mode = &(enum proxy_mode){PROXY_USERSPACE}});
+	struct reach_list c = {0};
+	check(&cali, &c, "nodeport client node1:30080", REACH_OPEN, NULL);
+	check(&cali, &c, "service far default/int:80", REACH_DROPPED,
+	      "REDIRECT: Calico's device of the pod has no address");
 }
 
 static void test_policies(void **state)
