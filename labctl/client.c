@@ -468,6 +468,21 @@ int client_get(enum engine_kind k, const char *lab, const char *kind, const char
 	return 0;
 }
 
+char *client_pod_rows(enum engine_kind k, const char *lab)
+{
+	json_t *result = NULL;
+	struct call c = {
+		.name = "get",
+		.args = json_pack("{s:s, s:s*, s:b}", "kind", "pods", "lab", lab, "table", true),
+		.timeout_s = 30};
+	const char *rows = NULL;
+	if (client_call(k, &c, &result, NULL) == 0)
+		rows = json_string_value(json_object_get(result, "table"));
+	char *ret = rows ? strdup(rows) : NULL;
+	json_decref(result);
+	return ret;
+}
+
 int client_print(const char *form, const json_t *v, struct err *err)
 {
 	bool yaml = strcmp(form, "yaml") == 0;

@@ -80,6 +80,10 @@ void client_revive(void);
 int client_get(enum engine_kind k, const char *lab, const char *kind, const char *ns,
 	       json_t **items, struct err *err);
 
+/* All pods as rows (docs/PROTOCOL.md "get"), malloc'ed; NULL: some need more words, or it failed.
+ */
+char *client_pod_rows(enum engine_kind k, const char *lab);
+
 /* Print a result as -o json or yaml says. */
 int client_print(const char *form, const json_t *v, struct err *err);
 

@@ -14,6 +14,7 @@
 #include "labd/change_call.h"
 #include "labd/describe_call.h"
 #include "labd/exec.h"
+#include "labd/get_call.h"
 #include "labd/lab/journal.h"
 #include "labd/lab/kobjects.h"
 #include "labd/lab/life.h"
@@ -79,66 +80,6 @@ static int load_lab(const struct session *s, const json_t *args, struct stored *
 	*ret = (struct stored){.lock = -1};
 	int r = pick_lab(s, args, name, err);
 	return r < 0 ? r : store_load(engine(s), name, ret, err);
-}
-
-/* ---- what a lab is ----------------------------------------------------------------------------
- */
-
-struct living {
-	struct journal j;
-};
-
-static bool ns_alive(void *arg, const char *ns)
-{
-	const struct living *l = arg;
-	const struct journal_proc *p = journal_proc_find(&l->j, ns);
-	return p && proc_alive(p->pid, p->starttime);
-}
-
-static const char *lab_condition(const struct stored *s, struct living *l)
-{
-	if (l->j.state == LAB_BUILDING)
-		return "starting";
-	if (l->j.state == LAB_REMOVING)
-		return "stopping";
-	vec_foreach (struct dns, ns, &s->desired->ns)
-		if (ns->kind != DNS_FABRIC && ns->kind != DNS_ROUTER && !ns_alive(l, ns->name))
-			return "broken";
-	return "running";
-}
-
-static json_t *flows_json(const struct stored *s)
-{
-	json_t *list = json_array();
-	vec_foreach (const struct flow, f, &s->objects->lab.flows) {
-		json_t *expect = json_array();
-		for (size_t i = 0; i < f->expect.n; i++)
-			json_array_append_new(expect, json_string(f->expect.v[i]));
-		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s*, s:o}", "name", f->name,
-						      "from", f->from, "to", f->to, "description",
-						      f->description, "expect", expect));
-	}
-	return list;
-}
-
-static json_t *lab_json(const struct session *s, const struct stored *l)
-{
-	struct living alive = {0};
-	struct err err;
-	char when[32];
-	if (journal_read(l->dir, l->arena, &alive.j, &err) < 0)
-		alive.j.state = LAB_BUILDING;
-	time_stamp(l->created, when);
-	const struct cluster *c = l->cluster;
-	const char *desc = l->objects->lab.description;
-	return json_pack("{s:s, s:s, s:s, s:s?, s:s, s:s, s:s, s:s, s:s?, s:i, s:i, s:i, s:s, s:o}",
-			 "name", l->name, "engine", engine(s)->name, "state",
-			 lab_condition(l, &alive), "source", str_arg(l->meta, "source"),
-			 "description", desc ? desc : "", "cni", cni_str(c->cni), "kubernetes",
-			 kube_version_str(c->kubernetes), "proxyMode",
-			 proxy_mode_str(c->proxy.mode), "iptables", str_arg(l->meta, "backend"),
-			 "nodes", (int)c->nodes.n, "pods", (int)c->pods.n, "hosts", (int)c->hosts.n,
-			 "created", when, "flows", flows_json(l));
 }
 
 /* ---- calls ------------------------------------------------------------------------------------
@@ -324,57 +265,6 @@ static int m_down(struct session *s, const json_t *args, json_t **ret, struct er
 	return r;
 }
 
-static int by_created(const void *a, const void *b)
-{
-	return strcmp(str_arg(*(json_t *const *)a, "created"),
-		      str_arg(*(json_t *const *)b, "created"));
-}
-
-static int m_ls(struct session *s, const json_t *args, json_t **ret, struct err *err)
-{
-	json_t *names = store_list(engine(s)), *v, *labs[MAX_LABS];
-	size_t i, n = 0;
-	json_array_foreach (names, i, v) {
-		struct stored lab;
-		struct err gone;
-		if (store_load(engine(s), json_string_value(v), &lab, &gone) < 0)
-			continue; /* taken away just now */
-		labs[n++] = lab_json(s, &lab);
-		stored_free(&lab);
-	}
-	json_decref(names);
-	qsort(labs, n, sizeof(*labs), by_created);
-	json_t *list = json_array();
-	for (i = 0; i < n; i++)
-		json_array_append_new(list, labs[i]);
-	*ret = json_pack("{s:o}", "labs", list);
-	return 0;
-}
-
-static int m_get(struct session *s, const json_t *args, json_t **ret, struct err *err)
-{
-	const char *kind = str_arg(args, "kind");
-	if (!kind)
-		return bad_arg("kind", "a text", err);
-	struct stored lab;
-	int r = load_lab(s, args, &lab, err);
-	if (r < 0)
-		return r;
-	struct living alive = {0};
-	r = journal_read(lab.dir, lab.arena, &alive.j, err);
-	if (r == 0) {
-		struct kobjects_live live = {ns_alive, &alive, pod_status_load(lab.dir)};
-		json_t *items = kobjects_list(&lab, kind, str_arg(args, "ns"), &live, err);
-		json_decref((json_t *)live.pods);
-		if (items)
-			*ret = json_pack("{s:s, s:o}", "lab", lab.name, "items", items);
-		else
-			r = err->code;
-	}
-	stored_free(&lab);
-	return r;
-}
-
 static int m_where(struct session *s, const json_t *args, json_t **ret, struct err *err)
 {
 	struct stored lab;
@@ -523,6 +413,16 @@ static int m_delete(struct session *s, const json_t *args, json_t **ret, struct 
 static int m_scale(struct session *s, const json_t *args, json_t **ret, struct err *err)
 {
 	return on_lab(s, scale_call, args, ret, err);
+}
+
+static int m_ls(struct session *s, const json_t *args, json_t **ret, struct err *err)
+{
+	return ls_call(s, ret);
+}
+
+static int m_get(struct session *s, const json_t *args, json_t **ret, struct err *err)
+{
+	return on_lab(s, get_call, args, ret, err);
 }
 
 static int m_diff(struct session *s, const json_t *args, json_t **ret, struct err *err)

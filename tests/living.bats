@@ -114,6 +114,46 @@ as_it_should_be() {
 	has 'is up already'
 }
 
+# The table that comes ready made, kept from the question before, and the one made of all objects. Ages go on meanwhile.
+same_tables() {
+	local i
+	for i in 1 2 3 4 5; do
+		labctl get pods -A -o wide >"$TEST_DIR/short"
+		labctl get pods -A -o wide >"$TEST_DIR/again"
+		labctl get pods -A -o wide --selector '!nobody-has-this' >"$TEST_DIR/long"
+		cmp -s "$TEST_DIR/short" "$TEST_DIR/long" && cmp -s "$TEST_DIR/again" "$TEST_DIR/long" && return 0
+	done
+	diff "$TEST_DIR/short" "$TEST_DIR/long"
+}
+
+@test "get pods says the same whether it is known from before or made anew" {
+	local brief=$TEST_DIR/run/labs/living/brief first
+	labctl up "$TEST_DIR/lab.yaml"
+	same_tables
+	[ -s "$brief" ]
+	labctl scale deploy/web --replicas 3
+	same_tables
+	[ "$(grep -c ' web-' "$TEST_DIR/short")" = 3 ]
+	labctl delete pod client
+	same_tables
+	! grep -q client "$TEST_DIR/short"
+	[ "$(labctl ls -o json | jq -r '.[0].state')" = running ]
+	# a node that dies is not told from before
+	kill -9 "$(awk '$1 == "proc" && $2 == "n2" {print $3}' "$TEST_DIR/run/labs/living/journal")"
+	for _ in $(seq 100); do
+		[ "$(labctl ls -o json | jq -r '.[0].state')" = running ] || break
+		sleep 0.05
+	done
+	[ "$(labctl ls -o json | jq -r '.[0].state')" = broken ]
+	same_tables
+	# half a file is none
+	labctl diff --fix
+	same_tables
+	head -c 300 "$brief" >"$TEST_DIR/half"
+	cp "$TEST_DIR/half" "$brief"
+	same_tables
+}
+
 @test "a deleted pod is replaced under another name and address; rules and endpoints follow" {
 	up
 	victim=$(web_pods | head -n 1)

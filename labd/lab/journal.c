@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <uthash.h>
+
 #include "lib/base/cleanup.h"
 #include "lib/base/file.h"
 #include "lib/base/limits.h"
@@ -79,6 +81,31 @@ static void parse_line(struct journal *j, struct arena *a, char *line)
 	}
 }
 
+/* The last entry of each namespace counts: a pod may have been replaced. */
+struct journal_index {
+	const struct journal_proc *proc;
+	UT_hash_handle hh;
+};
+
+/* uthash's own memory is the arena's. */
+#undef uthash_malloc
+#undef uthash_free
+#define uthash_malloc(size)    arena_alloc(arena, size)
+#define uthash_free(ptr, size) ((void)(ptr))
+
+static void make_index(struct journal *j, struct arena *arena)
+{
+	vec_foreach (const struct journal_proc, p, &j->procs) {
+		struct journal_index *i;
+		HASH_FIND_STR(j->index, p->ns, i);
+		if (!i) {
+			i = arena_new_type(arena, struct journal_index);
+			HASH_ADD_KEYPTR(hh, j->index, p->ns, strlen(p->ns), i);
+		}
+		i->proc = p;
+	}
+}
+
 int journal_read(const char *dir, struct arena *a, struct journal *ret, struct err *err)
 {
 	char path[PATH_MAX];
@@ -95,24 +122,20 @@ int journal_read(const char *dir, struct arena *a, struct journal *ret, struct e
 		*end = '\0';
 		parse_line(ret, a, line);
 	}
+	make_index(ret, a);
 	return 0;
 }
 
 const struct journal_proc *journal_proc_find(const struct journal *j, const char *ns)
 {
-	for (size_t i = j->procs.n;
-	     i-- > 0;) /* the last one counts: a pod may have been replaced */
-		if (strcmp(j->procs.v[i].ns, ns) == 0)
-			return &j->procs.v[i];
-	return NULL;
+	struct journal_index *i;
+	HASH_FIND_STR(j->index, ns, i);
+	return i ? i->proc : NULL;
 }
 
 bool journal_proc_last(const struct journal *j, const struct journal_proc *p)
 {
-	for (const struct journal_proc *q = p + 1; q < j->procs.v + j->procs.n; q++)
-		if (strcmp(q->ns, p->ns) == 0)
-			return false;
-	return true;
+	return journal_proc_find(j, p->ns) == p;
 }
 
 bool journal_is_node(const struct journal_proc *p)

@@ -42,11 +42,14 @@ struct journal_inside {
 	const char *ns, *node, *name;
 };
 
+struct journal_index;
+
 struct journal {
 	enum lab_state state;
 	vec_of(struct journal_proc) procs;
 	vec_of(struct journal_pin) pins;
 	vec_of(struct journal_inside) insides;
+	struct journal_index *index; /* of procs */
 };
 
 /* Append one line (without the newline) to DIR/journal. */

@@ -16,6 +16,7 @@ struct list {
 	const char *ns;
 	json_t *items;
 	const struct kobjects_live *live; /* or NULL */
+	const char **ns_names;
 	char created[32];
 };
 
@@ -127,13 +128,14 @@ static json_t *container_statuses(const struct list *l, const struct cpod *p,
 	return list;
 }
 
-/* Name of the pod's namespace in desired, or NULL for a hostNetwork pod. */
-static const char *pod_ns_name(const struct list *l, size_t index)
+/* The names of the pods' namespaces in desired, NULL for hostNetwork pods. */
+static const char **ns_names(const struct stored *s)
 {
-	vec_foreach (struct dns, ns, &l->s->desired->ns)
-		if (ns->kind == DNS_POD && ns->pod == (int)index)
-			return ns->name;
-	return NULL;
+	const char **names = arena_new_array(s->arena, const char *, s->cluster->pods.n + 1);
+	vec_foreach (struct dns, ns, &s->desired->ns)
+		if (ns->kind == DNS_POD)
+			names[ns->pod] = ns->name;
+	return names;
 }
 
 /* A Deployment's pod is its ReplicaSet's, whose name is the pod's without the last suffix. */
@@ -199,7 +201,7 @@ static void add_pods(struct list *l)
 		json_t *spec = sub(o, "spec"), *status = sub(o, "status");
 		set_str(spec, "nodeName", n->name);
 		set_missing(spec, "containers", containers_json(&p->obj->spec));
-		struct pod_view v = view_of(l, p, pod_ns_name(l, i));
+		struct pod_view v = view_of(l, p, l->ns_names[i]);
 		set(status, "phase", json_string("Running"));
 		if (p->ip) {
 			set(status, "podIP", json_string(IP4(p->ip)));
@@ -403,7 +405,7 @@ static unsigned ready_pods(const struct list *l, const struct deployment *d)
 		const struct cpod *p = &c->pods.v[i];
 		if (p->obj->owner && strcmp(p->obj->owner, d->meta.name) == 0 &&
 		    strcmp(p->ns, d->meta.ns) == 0)
-			n += view_of(l, p, pod_ns_name(l, i)).ready;
+			n += view_of(l, p, l->ns_names[i]).ready;
 	}
 	return n;
 }
@@ -644,7 +646,11 @@ json_t *kobjects_list(const struct stored *s, const char *kind, const char *ns,
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
 		if (strcmp(kinds[i].plural, kind) != 0)
 			continue;
-		struct list l = {.s = s, .ns = ns, .items = json_array(), .live = live};
+		struct list l = {.s = s,
+				 .ns = ns,
+				 .items = json_array(),
+				 .live = live,
+				 .ns_names = ns_names(s)};
 		time_stamp(s->created, l.created);
 		kinds[i].add(&l);
 		return sorted(l.items);

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -24,6 +25,8 @@
 #include "lib/base/log.h"
 
 #define KILL_TIMEOUT_MS 10000
+#define HELPED_FROM	64 /* pins; below it a helper costs more than it saves */
+#define HELPERS		16
 #define HIDDEN_MAX	1000 /* labs of one name that have not ended yet */
 
 /*
@@ -66,6 +69,26 @@ static void let_go(void)
 	held.n = 0;
 }
 
+/*
+ * Each unmount waits for a grace period of the kernel's RCU, but those that wait at the same time
+ * share one. So where there are many pins, helpers remove them side by side; whatever one of them
+ * leaves, the caller finds.
+ */
+static void unpin_together(const struct journal *j)
+{
+	pid_t pid[HELPERS];
+	for (size_t k = 0; k < HELPERS; k++) {
+		pid[k] = fork();
+		for (size_t i = k; pid[k] == 0 && i < j->pins.n; i += HELPERS)
+			site_unpin(&j->pins.v[i], NULL);
+		if (pid[k] == 0)
+			_exit(0);
+	}
+	for (size_t k = 0; k < HELPERS; k++)
+		if (pid[k] > 0)
+			waitpid(pid[k], NULL, 0);
+}
+
 int reap_begin(const struct journal *j, struct err *err)
 {
 	int worst = 0;
@@ -76,6 +99,8 @@ int reap_begin(const struct journal *j, struct err *err)
 			worst = r;
 	}
 	crash_point("killed", NULL);
+	if (j->pins.n >= HELPED_FROM)
+		unpin_together(j);
 	pace_step("names", (int)j->pins.n, 0, 1);
 	for (size_t i = j->pins.n; i-- > 0;) {
 		int r = site_unpin(&j->pins.v[i], err);

@@ -416,6 +416,43 @@ static void needs(struct dbuild *b)
 	b->d->needs_ipset |= b->d->needs_ipvs;
 }
 
+struct dns_index {
+	const char *name;
+	int at;
+	UT_hash_handle hh;
+};
+
+/* uthash's own memory, from here on, is the arena's. */
+#undef uthash_malloc
+#undef uthash_free
+#define uthash_malloc(size)    arena_alloc(arena, size)
+#define uthash_free(ptr, size) ((void)(ptr))
+
+static void make_index(struct desired *d, struct arena *arena)
+{
+	struct dns_index *all = arena_new_array(arena, struct dns_index, d->ns.n + 1);
+
+	for (size_t i = 0; i < d->ns.n; i++) {
+		struct dns_index *x = &all[i];
+		x->name = d->ns.v[i].name;
+		x->at = (int)i;
+		HASH_ADD_KEYPTR(hh, d->index, x->name, strlen(x->name), x);
+	}
+}
+
+int desired_ns(const struct desired *d, const char *name)
+{
+	struct dns_index *x;
+
+	HASH_FIND_STR(d->index, name, x);
+	if (x)
+		return x->at;
+	for (size_t i = 0; !d->index && i < d->ns.n; i++)
+		if (strcmp(d->ns.v[i].name, name) == 0)
+			return (int)i;
+	return -1;
+}
+
 struct desired *desired_build(struct arena *a, const struct cluster *c)
 {
 	struct desired *d = arena_new_type(a, struct desired);
@@ -438,13 +475,6 @@ struct desired *desired_build(struct arena *a, const struct cluster *c)
 		build_pod(&b, p);
 	arena_free(b.proxy.arena);
 	needs(&b);
+	make_index(d, a);
 	return d;
-}
-
-int desired_ns(const struct desired *d, const char *name)
-{
-	for (size_t i = 0; i < d->ns.n; i++)
-		if (strcmp(d->ns.v[i].name, name) == 0)
-			return (int)i;
-	return -1;
 }

@@ -165,10 +165,13 @@ struct dns {
 	const char *ipvs_timeouts; /* arguments of `ipvsadm --set` */
 };
 
+struct dns_index;
+
 struct desired {
 	struct arena *arena;
 	const struct cluster *cluster;
 	vec_of(struct dns) ns;
+	struct dns_index *index; /* of ns by name; NULL: none was made */
 	/* What the kernel must be able to do. */
 	bool needs_vxlan, needs_ipip, needs_ipset, needs_ipvs, needs_dummy, needs_nft, needs_bird;
 };

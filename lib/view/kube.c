@@ -29,6 +29,14 @@ static void wide_cell(struct strbuf *out, const json_t *o, const char *path)
 
 /* pods ----------------------------------------------------------------------------------------- */
 
+static void restarts_cell(long long n, time_t last, time_t now, struct strbuf *out)
+{
+	char age[AGE_LEN];
+	strbuf_addf(out, "%lld", n);
+	if (n && last)
+		strbuf_addf(out, " (%s ago)", age_str((int64_t)(now - last), age));
+}
+
 static void restarts(const json_t *statuses, time_t now, struct strbuf *out)
 {
 	json_int_t n = 0;
@@ -41,10 +49,7 @@ static void restarts(const json_t *statuses, time_t now, struct strbuf *out)
 		if (time_parse(obj_str(s, "lastState.terminated.finishedAt", NULL), &t) && t > last)
 			last = t;
 	}
-	strbuf_addf(out, "%lld", (long long)n);
-	char age[AGE_LEN];
-	if (n && last)
-		strbuf_addf(out, " (%s ago)", age_str((int64_t)(now - last), age));
+	restarts_cell((long long)n, last, now, out);
 }
 
 /* The first container that waits or has ended for a reason says more than the phase; that one has
@@ -405,4 +410,73 @@ void view_list_print(const struct view_kind *k, const json_t *items, const struc
 	json_array_foreach ((json_t *)items, i, o)
 		row(k, o, v, &text);
 	view_tabs_get(strbuf_str(&text), out);
+}
+
+/* ---- rows of pods ---------------------------------------------------------------------------- */
+
+enum {
+	ROW_NS,
+	ROW_NAME,
+	ROW_CONTAINERS,
+	ROW_RESTARTS,
+	ROW_LAST,
+	ROW_CREATED,
+	ROW_IP,
+	ROW_NODE,
+	ROW_CELLS
+};
+
+/* Part a row, in place; false: it is none. */
+static bool part_row(char *row, const char *cells[ROW_CELLS])
+{
+	for (int i = 0; i < ROW_CELLS; i++) {
+		char *tab = strchr(row, '\t');
+		cells[i] = row;
+		if (!tab)
+			return i == ROW_CELLS - 1;
+		*tab = '\0';
+		row = tab + 1;
+	}
+	return false;
+}
+
+static void pod_row(const char *const cells[ROW_CELLS], const struct view_list *v,
+		    struct strbuf *out)
+{
+	char age[AGE_LEN];
+	time_t last = 0;
+	if (v->namespaces)
+		strbuf_addf(out, "%s\t", cells[ROW_NS]);
+	strbuf_addf(out, "%s\t%s/%s\tRunning\t", cells[ROW_NAME], cells[ROW_CONTAINERS],
+		    cells[ROW_CONTAINERS]);
+	time_parse(cells[ROW_LAST], &last);
+	restarts_cell(atoll(cells[ROW_RESTARTS]), last, v->now, out);
+	strbuf_addf(out, "\t%s", age_since(cells[ROW_CREATED], v->now, age));
+	if (v->wide)
+		strbuf_addf(out, "\t%s\t%s\t" NONE "\t" NONE, *cells[ROW_IP] ? cells[ROW_IP] : NONE,
+			    *cells[ROW_NODE] ? cells[ROW_NODE] : NONE);
+	strbuf_addc(out, '\n');
+}
+
+size_t view_pod_rows(const char *rows, const char *ns, const struct view_list *v,
+		     struct strbuf *out)
+{
+	_strbuf_ struct strbuf text = STRBUF_INIT;
+	_free_ char *copy = strdup(rows);
+	size_t n = 0;
+	if (!v->no_headers)
+		headings(view_kind_find("pods"), v, &text);
+	for (char *at = copy, *end; at && *at; at = end) {
+		const char *cells[ROW_CELLS];
+		end = strchrnul(at, '\n');
+		if (*end)
+			*end++ = '\0';
+		if (!part_row(at, cells) || (ns && strcmp(ns, cells[ROW_NS]) != 0))
+			continue;
+		pod_row(cells, v, &text);
+		n++;
+	}
+	if (n)
+		view_tabs_get(strbuf_str(&text), out);
+	return n;
 }

@@ -42,6 +42,11 @@ struct view_list {
 void view_list_print(const struct view_kind *k, const json_t *items, const struct view_list *v,
 		     struct strbuf *out);
 
+/* The same of pods that come as rows (docs/PROTOCOL.md "get"), of one namespace or (NULL) of all.
+ * Returns how many there are. */
+size_t view_pod_rows(const char *rows, const char *ns, const struct view_list *v,
+		     struct strbuf *out);
+
 /* "pod/NAME", "deployment.apps/NAME". */
 void view_full_name(const struct view_kind *k, const json_t *o, struct strbuf *out);
 
