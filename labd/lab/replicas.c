@@ -244,8 +244,7 @@ static void sync_one(struct replicas *r, json_t *docs, const struct objects *o, 
 		const struct pod *p = &o->pods.v[i];
 		if (claimed[i] || strcmp(p->meta.ns, d->meta.ns) != 0)
 			continue;
-		if (p->owner ? strcmp(p->owner, d->meta.name) != 0
-			     : !selector_matches(&d->selector, &p->meta.labels))
+		if (!deployment_owns(d, p))
 			continue;
 		claimed[i] = true;
 		if (rolled || n >= d->replicas) {

@@ -62,6 +62,25 @@ bool selector_matches(const struct selector *s, const kvs *labels)
 	return true;
 }
 
+/* NAME-HASH-SUFFIX of a Deployment's NAME. */
+static bool replica_name(const char *name, const char *deployment)
+{
+	size_t n = strlen(deployment);
+	if (strncmp(name, deployment, n) != 0 || name[n] != '-')
+		return false;
+	const char *hash = name + n + 1, *dash = strchr(hash, '-');
+	return dash && dash > hash && dash[1] && !strchr(dash + 1, '-');
+}
+
+bool deployment_owns(const struct deployment *d, const struct pod *p)
+{
+	if (p->owner)
+		return strcmp(p->owner, d->meta.name) == 0;
+	return selector_matches(&d->selector, &p->meta.labels) &&
+	       (kv_get(&p->meta.labels, "pod-template-hash") ||
+		replica_name(p->meta.name, d->meta.name));
+}
+
 const char *kube_version_str(enum kube_version v)
 {
 	static const char *const names[] = {"1.20", "1.23", "1.32", "1.36"};

@@ -386,6 +386,11 @@ const char *meta_str(struct arena *a, const struct meta *m);
 const char *kv_get(const kvs *list, const char *key);
 /* Does the selector choose these labels? An absent selector chooses nothing, an empty one all. */
 bool selector_matches(const struct selector *s, const kvs *labels);
+/* Is a pod of its namespace one of a Deployment's? Its owner says so; or it has none, the selector
+ * chooses it, and a ReplicaSet made it: its label pod-template-hash or its name, NAME-HASH-SUFFIX,
+ * tells. (A ReplicaSet selects by the hash too: a pod that has only the labels stays on its own.)
+ */
+bool deployment_owns(const struct deployment *d, const struct pod *p);
 /* Does every pair of `want` occur in labels? (A Service's selector.) */
 bool kvs_match(const kvs *want, const kvs *labels);
 

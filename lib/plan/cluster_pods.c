@@ -72,8 +72,7 @@ static unsigned adopt(struct pod_list *l, const struct deployment *d, const char
 
 		if (strcmp(p->meta.ns, d->meta.ns) != 0)
 			continue;
-		if (p->owner ? strcmp(p->owner, d->meta.name) != 0
-			     : !selector_matches(&d->selector, &p->meta.labels))
+		if (!deployment_owns(d, p))
 			continue;
 		p->owner = d->meta.name;
 		n++;

@@ -194,7 +194,9 @@ static void test_adoption(void **state)
 	_plan_ struct plan p =
 		plan_of(PLAN_NODES("flannel", "") POD("web-abc-1", "node01", "10.244.1.7",
 						      ", pod-template-hash: 6b9d659f5f")
-				PLAN_DEPLOYMENT("web", "3"),
+				POD("web-7c9-x2", "node02", "10.244.2.7", "")
+					POD("web-1", "node02", "10.244.2.8", "")
+						PLAN_DEPLOYMENT("web", "3"),
 			NULL);
 	unsigned n = 0;
 
@@ -202,9 +204,13 @@ static void test_adoption(void **state)
 	vec_foreach (struct cpod, k, &p.cluster->pods) {
 		if (strncmp(k->name, "web", 3) != 0)
 			continue;
+		if (strcmp(k->name, "web-1") == 0) { /* has the labels, but no ReplicaSet made it */
+			assert_null(k->obj->owner);
+			continue;
+		}
 		n++;
 		assert_string_equal(k->obj->owner, "web");
-		if (strcmp(k->name, "web-abc-1") == 0)
+		if (strcmp(k->name, "web-abc-1") == 0 || strcmp(k->name, "web-7c9-x2") == 0)
 			continue;
 		assert_int_equal(strncmp(k->name, "web-6b9d659f5f-", 15), 0);
 		if (k->node == 1) /* host-local goes on behind the last address given */
