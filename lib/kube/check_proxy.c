@@ -177,6 +177,10 @@ static void note_unused(const struct proxy_check *c)
 	note(c, "featureGates", "a lab has the version's own defaults");
 	note(c, "conntrack.maxPerCore", "a lab leaves the machine's nf_conntrack_max as it is");
 	note(c, "conntrack.min", "a lab leaves the machine's nf_conntrack_max as it is");
+	if (user && c->k->o->lab.cni == CNI_CALICO)
+		note(c, "mode",
+		     "pods reach no Service with Calico and userspace: REDIRECT needs an address "
+		     "on the device a packet comes in by, and those of its pods have none");
 	if (user) {
 		note(c, "portRange", "a lab's relay chooses its ports itself");
 		note(c, "udpIdleTimeout", "a lab's relay waits 250ms");

@@ -189,6 +189,14 @@ static void expect(struct builder *b, struct reach *r, const struct origin *from
 		   const struct way *w)
 {
 	struct outcomes o = {0};
+	bool relayed = b->c->proxy.mode == PROXY_USERSPACE;
+	/* The kernel's REDIRECT takes the address of the device a packet came in by, and drops it
+	 * where there is none, as at Calico's end of a pod's pair. */
+	if (relayed && b->c->cni == CNI_CALICO && from->end.pod) {
+		r->want = REACH_DROPPED;
+		r->why = "REDIRECT: Calico's device of the pod has no address";
+		return;
+	}
 	if (!w->eps->n) {
 		without_endpoints(b, r, w);
 		return;
@@ -199,7 +207,6 @@ static void expect(struct builder *b, struct reach *r, const struct origin *from
 					 .proto = w->p->port->port->proto,
 					 .port = (*ep)->port};
 		int at = p.dst.pod ? p.dst.pod->node : p.dst.node;
-		bool relayed = b->c->proxy.mode == PROXY_USERSPACE;
 		if (relayed || (w->masquerade && at != w->node->index)) {
 			ip4 tunnel = w->node->tunnel_ip;
 			p.src = (struct reach_end){.ip = tunnel ? tunnel : w->node->ip,

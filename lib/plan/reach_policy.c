@@ -42,8 +42,9 @@ static bool port_ok(const struct np_rule *rule, const struct reach_packet *p)
 				return true;
 			continue;
 		}
-		vec_foreach (const struct container, k,
-			     p->dst.pod ? &p->dst.pod->obj->spec.containers : NULL)
+		if (!p->dst.pod) /* only pods have named ports */
+			continue;
+		vec_foreach (const struct container, k, &p->dst.pod->obj->spec.containers)
 			vec_foreach (const struct container_port, have, &k->ports)
 				if (have->proto == p->proto && have->port == p->port &&
 				    strcmp(have->name, q->port_name) == 0)

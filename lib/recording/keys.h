@@ -226,6 +226,8 @@
 	X("verdict.delivered", "delivered: {1} answered {3}")                                      \
 	X("verdict.delivered-silent", "delivered to {1}, which did not answer")                    \
 	X("verdict.rule-drop", "dropped in {1} by a rule: {0}")                                    \
+	X("verdict.redirect-nowhere",                                                              \
+	  "dropped in {1}: {2} has no address that REDIRECT could send it to: {0}")                \
 	X("verdict.policy-egress", "dropped in {1}: no NetworkPolicy of pod {3} lets this out, "   \
 				   "so the last rule drops it: {0}")                               \
 	X("verdict.policy-ingress", "dropped in {1}: no NetworkPolicy of pod {3} lets this in, "   \

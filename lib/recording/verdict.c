@@ -229,11 +229,36 @@ static const char *freed_by(const struct red *d, int flight)
 	return NULL;
 }
 
+/* REDIRECT means the address of the device a packet came in by: with none, the kernel drops it. */
+static bool redirected_nowhere(struct red *d, const struct end *e)
+{
+	const struct rec_rule *rule = NULL;
+	int iif = 0;
+	int last = (int)d->r->flights.v[e->flight].sights.n - 1;
+	vec_foreach (const struct visit, v, &d->visits) {
+		if (v->flight != e->flight || v->ns != e->ns || v->outer || v->pos < last)
+			continue;
+		int i = visit_decides(d->r, v);
+		rule = i < 0 ? NULL : rule_of(d->r, &d->r->matches.v[v->matches.v[i]]);
+		iif = v->iif;
+	}
+	if (!rule || !streq(rule->target, "REDIRECT") || !iif)
+		return false;
+	vec_foreach (const struct rec_addr, a, &e->n->addrs)
+		if (a->ifindex == iif)
+			return false;
+	d->r->verdict.rule = rule->text;
+	say(d, "dropped", "rule-drop", e->ns, if_name(d->r, e->ns, iif), NULL,
+	    freed_by(d, e->flight) ? REC_OBSERVED : REC_INFERRED);
+	set_key(d, "verdict.redirect-nowhere");
+	return true;
+}
+
 static void lost(struct red *d, int flight)
 {
 	struct end e = end_of(d, flight);
 	d->lost = flight;
-	if (diagnose(d, &e))
+	if (redirected_nowhere(d, &e) || diagnose(d, &e))
 		return;
 	d->lost_asks.n = 0;
 	const char *freed = freed_by(d, flight);

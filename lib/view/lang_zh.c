@@ -166,6 +166,7 @@ static const struct sentence {
 	{"verdict.delivered", "已送达：{1} 回答了 {3}"},
 	{"verdict.delivered-silent", "已送达 {1}，但它没有回答"},
 	{"verdict.rule-drop", "在 {1} 被一条规则丢弃：{0}"},
+	{"verdict.redirect-nowhere", "在 {1} 被丢弃：{2} 没有 REDIRECT 可用的地址：{0}"},
 	{"verdict.policy-egress",
 	 "在 {1} 被丢弃：Pod {3} 的 NetworkPolicy 都不允许它发出，最后的规则丢弃它：{0}"},
 	{"verdict.policy-ingress",

@@ -626,6 +626,11 @@ static void test_proxy_notes(void **state)
 		     "KubeProxyConfiguration: key portRange: a lab's relay chooses its ports "
 		     "itself\n"
 		     "KubeProxyConfiguration: key udpIdleTimeout: a lab's relay waits 250ms");
+	expect_notes("[" LAB("calico", ",'kubernetes':'1.23'") "," NODES
+							       "," PROXY(",'mode':'userspace'") "]",
+		     "KubeProxyConfiguration: key mode: pods reach no Service with Calico and "
+		     "userspace: REDIRECT needs an address on the device a packet comes in by, and "
+		     "those of its pods have none");
 	expect_notes(PROXY_LAB("1.32", ",'mode':'nftables','iptables':{'masqueradeAll':true},"
 				       "'udpIdleTimeout':'1s'"),
 		     "KubeProxyConfiguration: key udpIdleTimeout: kube-proxy 1.32 has no such "

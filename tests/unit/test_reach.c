@@ -147,6 +147,15 @@ static void test_modes(void **state)
 			&(struct cluster_opts){.mode = &(enum proxy_mode){PROXY_USERSPACE}});
 	struct reach_list u = {0};
 	check(&user, &u, "nodeport client node1:30080", REACH_OPEN, NULL);
+	check(&user, &u, "service far default/int:80", REACH_OPEN, NULL);
+	/* The relay's REDIRECT has nowhere to send what comes from a pod of Calico's. */
+	_plan_ struct plan cali =
+		plan_of(LAB("  cni: calico\n  kubernetes: \"1.23\"\n") LOCAL,
+			&(struct cluster_opts){.mode = &(enum proxy_mode){PROXY_USERSPACE}});
+	struct reach_list c = {0};
+	check(&cali, &c, "nodeport client node1:30080", REACH_OPEN, NULL);
+	check(&cali, &c, "service far default/int:80", REACH_DROPPED,
+	      "REDIRECT: Calico's device of the pod has no address");
 }
 
 static void test_policies(void **state)
@@ -186,6 +195,16 @@ static void test_policies(void **state)
 	/* From outside the packet comes as a node's, which no peer means. */
 	check(&p, &l, "nodeport client node1:30080", REACH_DROPPED, denied);
 	check(&p, &l, "nodeport client node2:30080", REACH_DROPPED, denied);
+	/* A port by its name means pods only: a node's is never it. */
+	_plan_ struct plan n =
+		plan_of(LAB("  cni: calico\n") PODS POLICY(
+				"named", "podSelector: {matchLabels: {app: near}}, policyTypes: "
+					 "[Egress], egress: [{ports: [{port: http}]}]"),
+			NULL);
+	struct reach_list k = {0};
+	check(&n, &k, "service near default/kubernetes:443", REACH_DROPPED,
+	      "NetworkPolicy named (egress)");
+	check(&n, &k, "pod near web:8080", REACH_OPEN, NULL);
 	/* flannel enforces nothing. */
 	_plan_ struct plan f =
 		plan_of(LAB("  cni: flannel\n") PODS POLICY("web", "podSelector: {}"), NULL);

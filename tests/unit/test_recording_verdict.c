@@ -115,6 +115,22 @@ static void test_rule_drop(void **state)
 	expect_last(l.r, 0, REC_DROP);
 }
 
+/* REDIRECT takes the device's own address: kube-proxy's relay and the devices of Calico's pods. */
+static void test_redirect_nowhere(void **state)
+{
+	struct rec_lab l = cut(*state, 2);
+	drop_by(&l, NODE01, "nat", "-A PREROUTING -d 10.244.2.5/32 -j REDIRECT --to-ports 1",
+		(struct at){0, 4, 0, 0, 0, 0});
+	recording_reduce(l.r);
+	assert_string_not_equal(l.r->verdict.key, "verdict.redirect-nowhere");
+	vec_foreach (struct rec_addr, a, &l.r->ns.v[NODE01].addrs)
+		if (a->ifindex == dev(l.r, NODE01, "cni0")->ifindex)
+			a->ifindex = 99;
+	expect(l.r, "dropped", "rule-drop", NODE01, "cni0");
+	assert_string_equal(l.r->verdict.key, "verdict.redirect-nowhere");
+	assert_int_equal(l.r->verdict.how, REC_INFERRED);
+}
+
 static void test_policy_drop(void **state)
 {
 	struct rec_lab l = cut(*state, 3);
@@ -450,17 +466,29 @@ static void test_flooded(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_rule_drop),	TEST(test_policy_drop),
-		TEST(test_routes),	TEST(test_blackhole_in_table),
-		TEST(test_fdb_missing), TEST(test_neigh_missing),
-		TEST(test_wrong_mac),	TEST(test_vni),
-		TEST(test_no_vxlan),	TEST(test_input_drop),
-		TEST(test_rp_filter),	TEST(test_ip_forward),
-		TEST(test_link_down),	TEST(test_pod_rule),
-		TEST(test_port_closed), TEST(test_untranslated),
-		TEST(test_unknown),	TEST(test_nothing_seen),
-		TEST(test_mtu_hop),	TEST(test_mtu_cable),
-		TEST(test_mtu_found),	TEST(test_freed),
+		TEST(test_rule_drop),
+		TEST(test_redirect_nowhere),
+		TEST(test_policy_drop),
+		TEST(test_routes),
+		TEST(test_blackhole_in_table),
+		TEST(test_fdb_missing),
+		TEST(test_neigh_missing),
+		TEST(test_wrong_mac),
+		TEST(test_vni),
+		TEST(test_no_vxlan),
+		TEST(test_input_drop),
+		TEST(test_rp_filter),
+		TEST(test_ip_forward),
+		TEST(test_link_down),
+		TEST(test_pod_rule),
+		TEST(test_port_closed),
+		TEST(test_untranslated),
+		TEST(test_unknown),
+		TEST(test_nothing_seen),
+		TEST(test_mtu_hop),
+		TEST(test_mtu_cable),
+		TEST(test_mtu_found),
+		TEST(test_freed),
 		TEST(test_flooded),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
