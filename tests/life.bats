@@ -173,6 +173,10 @@ labd_pid() {
 	sleep 0.3
 	labctl up "$TEST_DIR/small.yaml"
 	labctl down small
+	for _ in $(seq 100); do # the end of its processes, which the tracer must not miss
+		compgen -G "$TEST_DIR/run/labs/.small.*" >/dev/null || break
+		sleep 0.1
+	done
 	kill $tracer
 	wait $tracer || true
 	run cat "$TEST_DIR/trace"

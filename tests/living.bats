@@ -361,7 +361,7 @@ same_tables() {
 	has "^n2: fdb $mac dev flannel.1 leads to 192.0.2.99, not 192.0.2.11$"
 	has '^n2: neighbour 10.244.2.0 dev flannel.1 lladdr .* is missing$'
 	has '^n3: net.ipv4.ip_forward is 0, not 1$'
-	has '^n1: link cni0: has another MTU$'
+	has '^n1: link cni0: mtu 1400, should be 1450$'
 	has '^n1: nat rule added by hand: -A KUBE-SERVICES -d 203.0.113.9/32 -j RETURN$'
 	has '^n1: filter rule added by hand: -A INPUT -s 203.0.113.9/32 -j DROP$'
 	has '^n2: nat rule is missing: -A POSTROUTING '
@@ -383,7 +383,7 @@ route 198.51.100.0/24 via 192.0.2.12 dev eth0 was added by hand" ]
 	up
 	labctl exec node/n2 -- ip link del flannel.1
 	run labctl diff --fix
-	has '^n2: link flannel.1: is missing \(mended\)$'
+	has '^n2: link flannel.1 is missing \(mended\)$'
 	as_it_should_be
 	[ "$(answers)" = "$(web_pods)" ]
 }
@@ -515,15 +515,15 @@ crash() {
 	at n3 ip link set flannel.1 address 02:00:00:00:00:99
 	run labctl diff
 	[ "$status" = 4 ]
-	has '^n1: link flannel.1: is down$'
-	has "^n1: link $veth: has another hairpin mode$"
-	has "^n1: link ${veth2%% *}: is not a port of its bridge$"
+	has '^n1: link flannel.1: down, should be up$'
+	has "^n1: link $veth: hairpin off, should be on$"
+	has "^n1: link ${veth2%% *}: no port of a bridge, should be port of cni0$"
 	has '^n1: neighbour 10.244.1.0 dev flannel.1 lladdr .* is missing$'
 	has '^n2: address 10.244.1.1/24 dev cni0 is missing$'
 	has '^n2: address 198.51.100.9/32 dev cni0 was added by hand$'
 	has '^n3: link stray was added by hand$'
 	has '^n3: net.ipv4.conf.all.route_localnet is 0, not 1$'
-	has '^n3: link flannel.1: has another MAC$'
+	has '^n3: link flannel.1: address 02:00:00:00:00:99, should be [0-9a-f:]+$'
 	run labctl diff --fix
 	[ "$(grep -c '(mended)$' <<<"$output")" -ge 6 ]
 	run labctl diff

@@ -57,7 +57,7 @@ live() {
 	run labctl diff
 	[ "$status" = 4 ]
 	has '^node01: table ip kube-proxy: chain stray was added by hand'
-	has '^node01: table ip kube-proxy: set cluster-ips differs'
+	has '^node01: table ip kube-proxy: set cluster-ips: missing: 10.96.0.1$'
 	labctl diff --fix
 	run labctl diff
 	[ "$status" = 0 ]

@@ -58,50 +58,90 @@ static const struct dlink *link_named(const struct dns *ns, const char *name)
 	return NULL;
 }
 
-static bool conf_ok(const struct dconf *have, const struct dconf *want, const char **what)
+static const char *kind_str(enum dlink_kind k)
+{
+	static const char *const names[] = {
+		[DLINK_LO] = "loopback", [DLINK_VETH] = "veth",	 [DLINK_BRIDGE] = "bridge",
+		[DLINK_VXLAN] = "vxlan", [DLINK_TUNL0] = "ipip", [DLINK_IPIP] = "ipip",
+		[DLINK_DUMMY] = "dummy"};
+	return names[k];
+}
+
+static const char *on_off(bool on)
+{
+	return on ? "on" : "off";
+}
+
+/* What is there and what should be, in words. */
+static void wrong(struct cmp *c, const struct dlink *l, const char *what, const char *is,
+		  const char *should)
+{
+	delta_say(c->d, false, "link %s: %s%s%s, should be %s", l->name, what, *what ? " " : "", is,
+		  should);
+}
+
+static const char *num(struct cmp *c, unsigned n)
+{
+	return arena_printf(c->d->arena, "%u", n);
+}
+
+static void conf_faults(struct cmp *c, const struct dlink *h, const struct dlink *w)
 {
 	const struct {
 		int have, want;
 		const char *name;
 	} all[] = {
-		{have->forwarding, want->forwarding, "forwarding"},
-		{have->proxy_arp, want->proxy_arp, "proxy_arp"},
-		{have->rp_filter, want->rp_filter, "rp_filter"},
-		{have->route_localnet, want->route_localnet, "route_localnet"},
-		{have->arp_notify, want->arp_notify, "arp_notify"},
-		{have->proxy_delay, want->proxy_delay, "proxy_delay"},
+		{h->conf.forwarding, w->conf.forwarding, "forwarding"},
+		{h->conf.proxy_arp, w->conf.proxy_arp, "proxy_arp"},
+		{h->conf.rp_filter, w->conf.rp_filter, "rp_filter"},
+		{h->conf.route_localnet, w->conf.route_localnet, "route_localnet"},
+		{h->conf.arp_notify, w->conf.arp_notify, "arp_notify"},
+		{h->conf.proxy_delay, w->conf.proxy_delay, "proxy_delay"},
 	};
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
-		if (all[i].want >= 0 && all[i].have != all[i].want) {
-			*what = all[i].name;
-			return false;
-		}
-	return true;
+		if (all[i].want >= 0 && all[i].have != all[i].want)
+			wrong(c, w, all[i].name, num(c, (unsigned)all[i].have),
+			      num(c, (unsigned)all[i].want));
 }
 
-/* What is wrong with a link that is there, or NULL. */
-static const char *link_fault(const struct dlink *h, const struct dlink *w)
+static const char *port_of(struct cmp *c, const char *master)
 {
-	const char *what = NULL;
-	if (h->kind != w->kind)
-		return "is of another kind";
+	return master ? arena_printf(c->d->arena, "port of %s", master) : "no port of a bridge";
+}
+
+static void vxlan_faults(struct cmp *c, const struct dlink *h, const struct dlink *w)
+{
+	if (h->vni != w->vni)
+		wrong(c, w, "VNI", num(c, h->vni), num(c, w->vni));
+	if (w->port && h->port != w->port)
+		wrong(c, w, "UDP port", num(c, h->port), num(c, w->port));
+}
+
+/* What is wrong with a link that is there. Returns whether anything is. */
+static bool link_faults(struct cmp *c, const struct dlink *h, const struct dlink *w)
+{
+	struct arena *a = c->d->arena;
+	size_t said = c->d->lines.n;
+	if (h->kind != w->kind) {
+		wrong(c, w, "kind", kind_str(h->kind), kind_str(w->kind));
+		return true;
+	}
 	if (h->up != w->up)
-		return w->up ? "is down" : "is up";
+		wrong(c, w, "", h->up ? "up" : "down", w->up ? "up" : "down");
 	if (w->mtu && h->mtu != w->mtu)
-		return "has another MTU";
+		wrong(c, w, "mtu", num(c, h->mtu), num(c, w->mtu));
 	if (!mac_is_zero(w->mac) && w->kind != DLINK_LO && !same_mac(h->mac, w->mac))
-		return "has another MAC";
+		wrong(c, w, "address", arena_strdup(a, MAC(h->mac)), MAC(w->mac));
 	if (!same_text(h->master, w->master))
-		return w->master ? "is not a port of its bridge" : "is a port of a bridge";
-	if (w->master && h->hairpin != w->hairpin)
-		return "has another hairpin mode";
-	if (w->kind == DLINK_VXLAN && (h->vni != w->vni || (w->port && h->port != w->port)))
-		return "has another VNI or port";
+		wrong(c, w, "", port_of(c, h->master), port_of(c, w->master));
+	else if (w->master && h->hairpin != w->hairpin)
+		wrong(c, w, "hairpin", on_off(h->hairpin), on_off(w->hairpin));
+	if (w->kind == DLINK_VXLAN)
+		vxlan_faults(c, h, w);
 	if (w->local && h->local != w->local)
-		return "has another local address";
-	if (!conf_ok(&h->conf, &w->conf, &what))
-		return what;
-	return NULL;
+		wrong(c, w, "local", arena_strdup(a, IP4(h->local)), IP4(w->local));
+	conf_faults(c, h, w);
+	return c->d->lines.n > said;
 }
 
 /* The other end of a pair that another namespace makes: it comes and goes with that. */
@@ -132,14 +172,14 @@ static void links(struct cmp *c)
 {
 	vec_foreach (const struct dlink, w, &c->want->links) {
 		const struct dlink *h = link_named(c->have, w->name);
-		const char *what = h ? link_fault(h, w) : "is missing";
-		if (!what || (!h && far_end(w) && c->how == DELTA_PLAN))
+		if (h ? !link_faults(c, h, w) : far_end(w) && c->how == DELTA_PLAN)
 			continue;
+		if (!h)
+			delta_say(c->d, false, "link %s is missing", w->name);
 		if (h || !far_end(w)) {
 			*vec_push(c->d->arena, &c->d->add.links) = *w;
 			again_on(c, w->name);
 		}
-		delta_say(c->d, false, "link %s: %s", w->name, what);
 	}
 	vec_foreach (const struct dlink, h, &c->have->links) {
 		if (link_named(c->want, h->name) || h->kind == DLINK_LO || h->kind == DLINK_TUNL0 ||
@@ -160,6 +200,13 @@ static const struct daddr *addr_like(const struct dns *ns, const struct daddr *a
 	return NULL;
 }
 
+static const char *addr_rest(struct cmp *c, const struct daddr *a)
+{
+	return arena_printf(c->d->arena, "%s%sscope %s", a->brd ? "brd " : "",
+			    a->brd ? arena_printf(c->d->arena, "%s ", IP4(a->brd)) : "",
+			    a->host_scope ? "host" : "global");
+}
+
 static void addrs(struct cmp *c)
 {
 	vec_foreach (const struct daddr, w, &c->want->addrs) {
@@ -167,8 +214,12 @@ static void addrs(struct cmp *c)
 		if (h && (!w->brd || h->brd == w->brd) && h->host_scope == w->host_scope)
 			continue;
 		*vec_push(c->d->arena, &c->d->add.addrs) = *w;
-		delta_say(c->d, false, "address %s dev %s is %s", CIDR(w->addr), w->dev,
-			  h ? "set otherwise" : "missing");
+		if (h)
+			delta_say(c->d, false, "address %s dev %s: %s, should be %s", CIDR(w->addr),
+				  w->dev, addr_rest(c, h), addr_rest(c, w));
+		else
+			delta_say(c->d, false, "address %s dev %s is missing", CIDR(w->addr),
+				  w->dev);
 	}
 	vec_foreach (const struct daddr, h, &c->have->addrs)
 		if (!addr_like(c->want, h) && !(h->addr.addr >> 24 == 127))
@@ -178,22 +229,33 @@ static void addrs(struct cmp *c)
 
 /* ---- routes ---------------------------------------------------------------------------------- */
 
+static const char *route_dst(struct arena *a, const struct droute *r)
+{
+	return r->dst.len || r->dst.addr ? arena_strdup(a, CIDR(r->dst)) : "default";
+}
+
+/* All but where to. */
+static void add_way(struct strbuf *s, const struct droute *r)
+{
+	if (r->via)
+		strbuf_addf(s, " via %s", IP4(r->via));
+	if (r->dev)
+		strbuf_addf(s, " dev %s", r->dev);
+	if (r->src)
+		strbuf_addf(s, " src %s", IP4(r->src));
+	if (r->metric)
+		strbuf_addf(s, " metric %u", r->metric);
+	if (r->onlink)
+		strbuf_adds(s, " onlink");
+}
+
 static const char *route_text(struct arena *a, const struct droute *r)
 {
 	_strbuf_ struct strbuf s = STRBUF_INIT;
 	if (r->type == DROUTE_BLACKHOLE)
 		strbuf_adds(&s, "blackhole ");
-	strbuf_adds(&s, r->dst.len || r->dst.addr ? CIDR(r->dst) : "default");
-	if (r->via)
-		strbuf_addf(&s, " via %s", IP4(r->via));
-	if (r->dev)
-		strbuf_addf(&s, " dev %s", r->dev);
-	if (r->src)
-		strbuf_addf(&s, " src %s", IP4(r->src));
-	if (r->metric)
-		strbuf_addf(&s, " metric %u", r->metric);
-	if (r->onlink)
-		strbuf_adds(&s, " onlink");
+	strbuf_adds(&s, route_dst(a, r));
+	add_way(&s, r);
 	return arena_strdup(a, strbuf_str(&s));
 }
 
@@ -213,6 +275,20 @@ static bool same_route(const struct droute *h, const struct droute *w)
 	       same_text(h->dev, w->dev) && h->src == w->src && h->onlink == w->onlink &&
 	       h->metric == w->metric && link_scope(h) == link_scope(w) &&
 	       proto_of(h) == proto_of(w);
+}
+
+/* The way of r, with what of it `other` has otherwise. */
+static const char *route_way(struct arena *a, const struct droute *r, const struct droute *other)
+{
+	_strbuf_ struct strbuf s = STRBUF_INIT;
+	if (r->type != other->type)
+		strbuf_adds(&s, r->type == DROUTE_BLACKHOLE ? " blackhole" : " unicast");
+	add_way(&s, r);
+	if (proto_of(r) != proto_of(other))
+		strbuf_addf(&s, " proto %u", proto_of(r));
+	if (link_scope(r) != link_scope(other))
+		strbuf_addf(&s, " scope %s", link_scope(r) ? "link" : "global");
+	return arena_strdup(a, strbuf_str(&s));
 }
 
 static const struct droute *route_to(const struct dns *ns, const struct droute *r)
@@ -258,8 +334,8 @@ static void routes(struct cmp *c)
 		const struct droute *h = route_to(c->have, w);
 		*vec_push(a, &c->d->add.routes) = *w;
 		if (h)
-			delta_say(c->d, false, "route %s is %s", route_text(a, w),
-				  route_text(a, h));
+			delta_say(c->d, false, "route %s%s, should be%s", route_dst(a, w),
+				  route_way(a, h, w), route_way(a, w, h));
 		else
 			delta_say(c->d, false, "route %s is missing", route_text(a, w));
 	}

@@ -115,7 +115,8 @@ static void diff_dests(struct arena *a, struct ipvs_diff *d, const struct vs *ha
 			    w->weight);
 		if (have)
 			say(a, d, arena_printf(a, " -> %s", w->name), want,
-			    h ? "has another weight" : "is missing");
+			    h ? arena_printf(a, "weight %u, should be %u", h->weight, w->weight)
+			      : "is missing");
 	}
 	for (size_t i = 0; have && i < have->dests.n; i++)
 		if (!find_dest(want, have->dests.v[i].name))
@@ -132,7 +133,9 @@ void ipvs_diff(struct arena *a, struct ipvs_diff *d, const char *have, const cha
 		const struct vs *h = find(&is, w->name);
 		if (!h || strcmp(h->options, w->options) != 0) {
 			strbuf_addf(out, "-%c %s %s\n", h ? 'E' : 'A', w->name, w->options);
-			say(a, d, "", w, h ? "is set otherwise" : "is missing");
+			say(a, d, "", w,
+			    h ? arena_printf(a, "%s, should be %s", h->options, w->options)
+			      : "is missing");
 		}
 		diff_dests(a, d, h, w, out);
 	}

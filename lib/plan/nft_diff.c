@@ -104,6 +104,43 @@ static const struct block *find(const blocks *b, const struct block *key)
 	return b->n ? bsearch(key, b->v, b->n, sizeof(*b->v), by_head) : NULL;
 }
 
+#define LINES_MAX 16 /* told of one block */
+
+/* Is this line, up to its end, one of the text's? */
+static bool has_line(const char *text, const char *line, size_t n)
+{
+	for (const char *s = text; *s; s += strcspn(s, "\n"), s += *s == '\n')
+		if (strcspn(s, "\n") == n && strncmp(s, line, n) == 0)
+			return true;
+	return false;
+}
+
+/* The lines that one block's text has and the other's lacks; returns how many. */
+static size_t tell_lines(struct arena *a, const struct block *b, const char *other,
+			 const char *what, strs *words)
+{
+	size_t n = 0;
+	for (const char *s = b->body; *s; s += strcspn(s, "\n"), s += *s == '\n') {
+		size_t len = strcspn(s, "\n"), skip = strspn(s, "\t ");
+		if (has_line(other, s, len) || ++n > LINES_MAX)
+			continue;
+		*vec_push(a, words) =
+			arena_printf(a, "%s: %s: %.*s", b->head, what, (int)(len - skip), s + skip);
+	}
+	if (n > LINES_MAX)
+		*vec_push(a, words) =
+			arena_printf(a, "%s: %s: %zu more", b->head, what, n - LINES_MAX);
+	return n;
+}
+
+static void tell_block(struct arena *a, const struct block *h, const struct block *w, strs *words)
+{
+	size_t n = tell_lines(a, w, h->body, "missing", words);
+	n += tell_lines(a, h, w->body, "added by hand", words);
+	if (!n)
+		*vec_push(a, words) = arena_printf(a, "%s: in another order", w->head);
+}
+
 void nft_diff(struct arena *a, const char *have, const char *want, strs *words)
 {
 	blocks is = {0}, should = {0};
@@ -114,7 +151,7 @@ void nft_diff(struct arena *a, const char *have, const char *want, strs *words)
 		if (!h)
 			*vec_push(a, words) = arena_printf(a, "%s is missing", w->head);
 		else if (strcmp(h->body, w->body) != 0)
-			*vec_push(a, words) = arena_printf(a, "%s differs", w->head);
+			tell_block(a, h, w, words);
 	}
 	vec_foreach (const struct block, h, &is)
 		if (!find(&should, h))

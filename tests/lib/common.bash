@@ -17,7 +17,8 @@ end_engine() {
 	labctl engine stop >/dev/null 2>&1 || true
 	local i
 	for i in $(seq 100); do
-		[ -e "$LABD_SOCKET" ] || [ -e "$LABD_SOCKET.guest" ] || break
+		# its directory last: until then it waits for what labs leave behind
+		[ -e "$LABD_SOCKET" ] || [ -e "$LABD_SOCKET.guest" ] || [ -e "$TEST_DIR/run" ] || break
 		sleep 0.1
 	done
 	rm -rf "$TEST_DIR"

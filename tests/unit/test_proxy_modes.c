@@ -226,11 +226,12 @@ static void test_nft_diff(void **state)
 	nft_diff(a, same, want, &words);
 	assert_int_equal(words.n, 0);
 	nft_diff(a, other, want, &words);
-	assert_int_equal(words.n, 4);
-	assert_string_equal(words.v[0], "chain c differs");
-	assert_string_equal(words.v[1], "chain d is missing");
-	assert_string_equal(words.v[2], "set s differs");
-	assert_string_equal(words.v[3], "chain e was added by hand");
+	assert_int_equal(words.n, 5);
+	assert_string_equal(words.v[0], "chain c: missing: drop");
+	assert_string_equal(words.v[1], "chain c: added by hand: accept");
+	assert_string_equal(words.v[2], "chain d is missing");
+	assert_string_equal(words.v[3], "set s: missing: 2.2.2.2");
+	assert_string_equal(words.v[4], "chain e was added by hand");
 }
 
 /* ipvs ----------------------------------------------------------------------------------------- */
