@@ -104,7 +104,7 @@ deps-test:
 
 # ---- what people run ------------------------------------------------------------------------
 
-.PHONY: demo check check-long check-asan check-leaks unit check-style asan bench help
+.PHONY: demo check check-long kill-in-guest check-asan check-leaks unit check-style asan bench help
 # Everything from a fresh clone: packages, build, a cluster, a packet.
 demo: deps
 	@$(MAKE) --no-print-directory -s all
@@ -115,11 +115,16 @@ check: deps-test
 	@$(MAKE) --no-print-directory -s all tests
 	@BUILD=$(BUILD) tests/run
 
-# The same, and the kill matrix (tests/kill.bats) at every step instead of a sample of them.
+# The same, and the kill matrices (tests/kill*.bats) at every step, with every error, instead of a sample; the host engine's
+# once more in a guest, where the Calico lab is, at every KILL_IN_GUEST-th step.
+KILL_IN_GUEST ?= 5
 check-long: deps-test
 	@$(MAKE) --no-print-directory -s all tests
-	@BUILD=$(BUILD) KILL_EVERY=1 KILL_FROM=1 SUITE_TIMEOUT=14400 tests/run
+	@BUILD=$(BUILD) KILL_EVERY=1 KILL_FROM=1 KILL_CODES=all KILL_ALL_PARTS=1 SUITE_TIMEOUT=14400 tests/run
+	@$(MAKE) --no-print-directory -s kill-in-guest
 	@$(MAKE) --no-print-directory -s check-leaks
+kill-in-guest: all
+	@BUILD=$(BUILD) KILL_LAB=calico-ipip KILL_EVERY=$(KILL_IN_GUEST) tests/lib/in-guest bats tests/kill.bats
 
 .PHONY: tests
 TOOLS := $(BUILD)/tests/transcript $(BUILD)/tests/stream
@@ -209,7 +214,7 @@ help:
 	@echo 'make            build/labctl, build/labd and build/labd-init'
 	@echo 'make demo       packages, build, a cluster, a packet delivered'
 	@echo 'make check      packages, build, all tests'
-	@echo 'make check-long the same, with the kill matrix at every step (an hour)'
+	@echo 'make check-long the same, with the kill matrices at every step and with every error (hours)'
 	@echo 'make unit       unit tests only        make check-style  formatting and room rules'
 	@echo 'make asan       sanitizer build in build-asan'
 	@echo 'make check-asan the suites with it         make check-leaks  100 up and down, nothing lost'

@@ -278,7 +278,7 @@ int client_call(enum engine_kind k, const struct call *c, json_t **result, struc
 	if (!err)
 		err = &own;
 	int r = call_once(k, c, result, err);
-	for (int i = 0; r == -ECONNRESET && i < DYING_TRIES && next_engine(k); i++)
+	for (int i = 0; r == -ECONNRESET && !c->once && i < DYING_TRIES && next_engine(k); i++)
 		r = call_once(k, c, result, err);
 	json_decref(c->args);
 	return r;

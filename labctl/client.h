@@ -27,6 +27,8 @@ struct call {
 	/* Called for each progress message. */
 	void (*progress)(const json_t *progress, void *arg);
 	void *arg;
+	bool once; /* a labd that dies before it has read the call is not followed by the next one
+		    */
 	int timeout_s; /* without any message for so long the engine is given up; 0: wait on */
 	/* SIGINT and SIGTERM do not end the program: the first says this ("undoing what was built")
 	 * and half-closes the connection if the call is cancellable; the second gives up waiting.

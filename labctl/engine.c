@@ -143,6 +143,7 @@ static int wait_answer(const struct engine_start *s, struct err *err)
 	json_t *result = NULL;
 	bool guest = s->kind == ENGINE_GUEST;
 	struct call c = {.name = "version",
+			 .once = true,
 			 .timeout_s = (guest ? GUEST_WAIT_MS : HOST_WAIT_MS) / 1000};
 	int r = client_call(s->kind, &c, &result, err);
 	json_decref(result);

@@ -4,10 +4,10 @@
 #include <grp.h>
 #include <poll.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -108,9 +108,14 @@ static void print_labs_left(enum engine_kind k, const json_t *labs)
 					: "went with it");
 }
 
-static bool has_ended(pid_t pid)
+/* Connecting is work for a guest that is ending: only if there is no other way to tell. */
+static void await_end(enum engine_kind k, int pidfd)
 {
-	return pid > 0 && kill(pid, 0) < 0 && errno == ESRCH;
+	struct pollfd p = {.fd = pidfd, .events = POLLIN};
+	if (pidfd >= 0)
+		poll(&p, 1, STOP_WAIT_MS);
+	for (int ms = 0; pidfd < 0 && ms < STOP_WAIT_MS && client_answers(k); ms += 10)
+		poll(NULL, 0, 10);
 }
 
 static int stop_one(enum engine_kind k, struct err *err)
@@ -118,6 +123,7 @@ static int stop_one(enum engine_kind k, struct err *err)
 	json_t *labs = client_labs(k), *status = ask(k, "engine.status", err);
 	/* Where systemd listens for it, connecting would only start the next one. */
 	pid_t pid = k == ENGINE_HOST ? (pid_t)obj_int(status, "pid", 0) : client_engine_pid(k);
+	_close_ int pidfd = pid > 0 ? pidfd_open(pid, 0) : -1;
 	json_t *result = ask(k, "engine.stop", err);
 	json_decref(status);
 	if (!result) {
@@ -125,8 +131,7 @@ static int stop_one(enum engine_kind k, struct err *err)
 		return err->code;
 	}
 	json_decref(result);
-	for (int ms = 0; ms < STOP_WAIT_MS && !has_ended(pid) && client_answers(k); ms += 10)
-		poll(NULL, 0, 10);
+	await_end(k, pidfd);
 	printf("the %s engine is stopped\n", engine_name(k));
 	print_labs_left(k, labs);
 	json_decref(labs);

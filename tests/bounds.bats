@@ -105,9 +105,10 @@ alive() {
 	has '^67108864$'
 	kill -9 "$(labctl engine status -o json | jq '.[0].pid')"
 	labctl ls >/dev/null
-	LABD_CRASH_AT=12 labctl engine stop >/dev/null
-	LABD_CRASH_AT=12 labctl up flannel-vxlan --name crashed >/dev/null 2>&1 || true
-	labctl engine stop >/dev/null 2>&1 || true
+	labctl engine stop >/dev/null
+	LABD_FAULTS=1 labctl engine start >/dev/null
+	LABCTL_FAULT='up kill 60' labctl up flannel-vxlan --name crashed >"$TEST_DIR/crashed" 2>&1 && false
+	groups_of_labs | grep '/labd/crashed\.' # it had got so far
 	labctl ls >/dev/null
 	run groups_of_labs
 	hasnt '/labd/crashed\.'

@@ -26,6 +26,7 @@ setup() {
 @test "labd is killed: diff --fix" { row diff kill; }
 @test "labd is killed: trace" { row trace kill; }
 @test "labd is killed: exec" { row exec kill; }
+@test "labd is killed: finishing what another left" { start_row; }
 @test "a session is killed, labd lives: up" { row up crash; }
 @test "a session is killed, labd lives: down" { row down crash; }
 @test "a session is killed, labd lives: apply" { row apply crash; }
@@ -38,7 +39,4 @@ setup() {
 @test "the kernel refuses: diff --fix" { row diff fail; }
 @test "the kernel refuses: trace" { row trace fail; }
 @test "the kernel refuses: exec" { row exec fail; }
-@test "nothing of all that is left" {
-	lab_down
-	same_as "$TEST_DIR/idle"
-}
+@test "nothing of all that is left" { nothing_left; }

@@ -150,8 +150,8 @@ labd_pid() {
 }
 
 @test "Ctrl-C during up undoes everything" {
-	LABD_SLOW_MS=100 labctl engine start >/dev/null
-	labctl up "$TEST_DIR/small.yaml" >"$TEST_DIR/out" 2>&1 &
+	LABD_FAULTS=1 labctl engine start >/dev/null
+	LABCTL_FAULT='up slow 3000' labctl up "$TEST_DIR/small.yaml" >"$TEST_DIR/out" 2>&1 &
 	pid=$!
 	sleep 1
 	ip netns list | grep -q '^small-'

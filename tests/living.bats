@@ -685,50 +685,6 @@ udp_lab() {
 	[ "$(ask)" = "$b" ]
 }
 
-@test "a crash at any step of a change: the next labd finishes it" {
-	local k done=0
-	up
-	for k in $(seq 1 2 60); do
-		labctl engine stop >/dev/null
-		want=$((k % 4 == 1 ? 3 : 2))
-		LABD_CRASH_AT=$k run labctl scale deploy/web --replicas "$want"
-		crashed=$status
-		labctl engine stop >/dev/null || true
-		labctl ls >/dev/null
-		as_it_should_be
-		n=$(web_pods | wc -l)
-		[ "$n" = 2 ] || [ "$n" = 3 ]
-		[ "$(ip netns list | grep -c 'living-.*web')" = "$n" ]
-		if [ "$crashed" = 0 ]; then
-			done=1
-			break
-		fi
-	done
-	[ "$done" = 1 ]
-	[ "$k" -gt 8 ]
-	[ "$(answers)" = "$(web_pods)" ]
-}
-
-@test "a failure at any step of a change: the lab is what it was" {
-	local k
-	up
-	before=$(web_pods)
-	for k in $(seq 1 2 60); do
-		labctl engine stop >/dev/null
-		LABD_FAIL_AT=$k run labctl scale deploy/web --replicas 3
-		[ "$status" = 0 ] && break
-		has 'injected after step'
-		labctl engine stop >/dev/null
-		as_it_should_be
-		now=$(web_pods | wc -l)
-		[ "$now" = 2 ] || [ "$now" = 3 ]
-		[ "$now" = 3 ] || [ "$(web_pods)" = "$before" ]
-		labctl scale deploy/web --replicas 2 >/dev/null
-	done
-	[ "$status" = 0 ]
-	[ "$k" -gt 8 ]
-}
-
 @test "one change in a lab of three nodes is quick" {
 	up
 	labctl scale deploy/web --replicas 3 >/dev/null

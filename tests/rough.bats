@@ -10,6 +10,7 @@ setup() {
 	echo '{apiVersion: v1, kind: Pod, metadata: {name: late}, spec: {nodeName: n1, containers: [{name: c, image: busybox}]}}' \
 		>"$TEST_DIR/late.yaml"
 	picture >"$TEST_DIR/before"
+	export LABD_FAULTS=1
 }
 
 teardown() {
@@ -23,9 +24,11 @@ picture() {
 	"$ROOT/tests/lib/host-state" "$TEST_DIR/run"
 }
 
-# With the engine stopped the machine is as before the test.
+# With the engine stopped, and what it was doing for clients that are gone done, the machine is as before the test.
 unchanged() {
-	local i
+	local i pid
+	pid=$(labd_pid)
+	[ "$pid" = null ] || until_true eval "! pgrep -P $pid >/dev/null"
 	labctl engine stop >/dev/null
 	for i in $(seq 40); do
 		picture >"$TEST_DIR/after"
@@ -172,11 +175,10 @@ stream_end() {
 
 # ---- clients ----
 
-# slow VERB...: run it in the background by a labd that takes its time; $client is its pid.
+# slow VERB...: run it in the background, each step of it (labd/kernel/fault.h) taking $US microseconds more; $client is
+# its pid.
 slow() {
-	labctl engine stop >/dev/null
-	LABD_SLOW_MS=${MS:-60} labctl engine start >/dev/null
-	labctl "$@" >"$TEST_DIR/out" 2>&1 &
+	LABCTL_FAULT="$1 slow ${US:-3000}" labctl "$@" >"$TEST_DIR/out" 2>&1 &
 	client=$!
 	sleep 0.7
 	kill -0 $client
@@ -208,15 +210,15 @@ gone() {
 @test "a client that goes away during apply, delete, down: what has begun is finished" {
 	labctl up "$LAB"
 	for signal in KILL INT; do
-		MS=200 slow apply -f "$TEST_DIR/late.yaml"
+		US=10000 slow apply -f "$TEST_DIR/late.yaml"
 		gone $signal
 		until_true eval 'labctl get pod/late >/dev/null 2>&1 && whole'
-		MS=200 slow delete pod/late
+		US=15000 slow delete pod/late
 		gone $signal
 		until_true eval '! labctl get pod/late >/dev/null 2>&1 && whole'
 	done
 	works
-	MS=200 slow down
+	US=50000 slow down
 	gone KILL
 	until_true no_lab
 	unchanged
@@ -231,7 +233,7 @@ gone() {
 	until_true pgrep -fx 'sleep 4711'
 	gone KILL
 	until_true eval '! pgrep -fx "sleep 4711"'
-	MS=200 slow trace client web:80
+	US=5000 slow trace client web:80
 	gone KILL
 	until_true eval 'armed | cmp -s - "$TEST_DIR/armed"'
 	works
@@ -289,8 +291,7 @@ terminal() {
 }
 
 @test "long work shows its steps with a rate and an estimate, on a terminal and elsewhere" {
-	LABD_SLOW_MS=150 labctl engine start >/dev/null
-	export TERM=xterm
+	export TERM=xterm LABCTL_FAULT='up slow 3000'
 	terminal labctl up "$LAB" >"$TEST_DIR/shown"
 	grep -E '^  namespaces [0-9]+ of 8, [0-9]+/s, [0-9.]+ s left$' "$TEST_DIR/shown"
 	grep -E '^  programs [0-9]+ of 8' "$TEST_DIR/shown"
@@ -310,7 +311,7 @@ terminal() {
 	until_true no_lab
 	labctl engine stop >/dev/null
 	labctl up "$LAB"
-	MS=200 slow down
+	US=50000 slow down
 	kill -INT $client
 	until_true grep -q "^interrupted: what has begun is finished (again: don't wait)$" "$TEST_DIR/out"
 	gone INT

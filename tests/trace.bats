@@ -160,57 +160,6 @@ fields() {
 	has 'B ends: dropped in node01 by a rule: -A FORWARD -d 10.244.2.5/32 -j DROP'
 }
 
-# What a trace changes while it runs: nothing of it may stay.
-armed_things() {
-	local n
-	for n in master01 node01 node02 client; do
-		ip netns exec "$LAB-$n" sh -c 'nft list tables; iptables-legacy -t raw -S; cat /proc/sys/net/netfilter/nf_log/2; \
-			cat /proc/sys/net/netfilter/nf_conntrack_acct 2>/dev/null' 2>/dev/null
-	done | grep -v '^#'
-}
-
-@test "a session that is killed at any point of a trace leaves nothing, and the next trace works" {
-	armed_things >"$TEST_DIR/clean"
-	local k died=0
-	for k in $(seq 1 40); do
-		labctl engine stop >/dev/null
-		LABD_CRASH_AT=$k run labctl trace busybox3 nginx-deployment:80 --no-dns --list
-		[ "$status" = 0 ] && break
-		died=$((died + 1))
-		for _ in $(seq 20); do
-			armed_things >"$TEST_DIR/after"
-			cmp -s "$TEST_DIR/clean" "$TEST_DIR/after" && break
-			sleep 0.1
-		done
-		diff "$TEST_DIR/clean" "$TEST_DIR/after"
-	done
-	[ "$status" = 0 ]
-	[ "$died" -ge 3 ]
-	labctl engine stop >/dev/null
-	run labctl trace busybox3 nginx-deployment:80 --no-dns --list
-	has '^verdict: delivered'
-}
-
-@test "a daemon that is killed while a trace is armed leaves nothing once the next one runs" {
-	armed_things >"$TEST_DIR/clean"
-	labctl engine stop >/dev/null
-	LABD_SLOW_MS=300 labctl ls >/dev/null
-	labctl trace busybox3 nginx-deployment:80 --no-dns >/dev/null 2>&1 &
-	for _ in $(seq 50); do
-		armed_things >"$TEST_DIR/armed"
-		cmp -s "$TEST_DIR/clean" "$TEST_DIR/armed" || break
-		sleep 0.02
-	done
-	run ! cmp -s "$TEST_DIR/clean" "$TEST_DIR/armed" # else this test would show nothing
-	pid=$(labctl engine status -o json | jq -r '.. | objects | select(.engine? == "host" or .name? == "host") | .pid' | head -n 1)
-	[ "$pid" -gt 1 ]
-	for p in $(pgrep -P "$pid") $pid; do kill -9 "$p"; done
-	wait || true
-	labctl ls >/dev/null
-	armed_things >"$TEST_DIR/after"
-	diff "$TEST_DIR/clean" "$TEST_DIR/after"
-}
-
 @test "among 400 other connections no foreign packet gets into the recording" {
 	# Each of 400 stays open, and goes on asking, until the trace is over.
 	labctl exec busybox4 -- sh -c 'for i in $(seq 400); do while [ ! -e /tmp/over ]; do

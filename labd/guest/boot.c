@@ -118,6 +118,10 @@ static const char *const kernel_args[] = {
 	SKIP_INITCALLS,	     "con=null",    "umid=g",
 };
 
+/* Of the engine's environment, for the labd inside. */
+static const char *const passed_on[] = {"LABD_DRAIN_MS", "LABD_FAULTS"};
+#define WORD_CHARS "0123456789abcdefghijklmnopqrstuvwxyz"
+
 static int build_argv(const struct boot_opts *o, const char *kernel, const char *dir, unsigned mib,
 		      struct strbuf *words, struct err *err)
 {
@@ -132,9 +136,11 @@ static int build_argv(const struct boot_opts *o, const char *kernel, const char 
 	strbuf_addf(words, "LABD_GUEST_OWNER=%u%c", (unsigned)getuid(), 0);
 	/* Settings of the labd inside: words with "=" that the kernel does not know become its
 	 * environment. */
-	s = getenv("LABD_DRAIN_MS");
-	if (s && *s && strspn(s, "0123456789") == strlen(s))
-		strbuf_addf(words, "LABD_DRAIN_MS=%s%c", s, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(passed_on); i++) {
+		s = getenv(passed_on[i]);
+		if (s && *s && strspn(s, WORD_CHARS) == strlen(s))
+			strbuf_addf(words, "%s=%s%c", passed_on[i], s, 0);
+	}
 	strbuf_addf(words, "uml_dir=%s/run/%c", dir, 0);
 	strbuf_addf(words, "init=%s/bin/labd%c--%c--guest-init%c", dir, 0, 0, 0);
 	for (size_t i = 0; o->args && (s = o->args[i]); i++) {
@@ -231,12 +237,15 @@ static void tell_end(int log, const siginfo_t *si)
 			strsignal(si->si_status));
 }
 
+/* Not that of an engine which came after ours: it may have the number of the same inode. */
 static void remove_socket(const struct plan *p)
 {
+	const struct stat *was = &p->socket;
 	struct stat st;
 
-	if (p->socket.st_ino && stat(p->o->socket_path, &st) == 0 &&
-	    st.st_ino == p->socket.st_ino && st.st_dev == p->socket.st_dev)
+	if (was->st_ino && stat(p->o->socket_path, &st) == 0 && st.st_ino == was->st_ino &&
+	    st.st_dev == was->st_dev && st.st_mtim.tv_sec == was->st_mtim.tv_sec &&
+	    st.st_mtim.tv_nsec == was->st_mtim.tv_nsec)
 		unlink(p->o->socket_path);
 }
 

@@ -40,7 +40,7 @@ struct init {
 	void *arg;
 	int clients; /* our end */
 	pid_t server;
-	int restarts;
+	struct guest_starts starts;
 	bool ending;
 	bool done, failed;
 };
@@ -164,8 +164,20 @@ static void __attribute__((noreturn)) power_off(struct init *in)
 	_exit(0); /* the kernel panics, which ends the guest as well */
 }
 
+bool guest_may_start(struct guest_starts *s, uint64_t now)
+{
+	if (!s->n || now - s->since > GUEST_STARTS_USECS)
+		*s = (struct guest_starts){.since = now};
+	if (s->n >= GUEST_STARTS)
+		return false;
+	s->n++;
+	return true;
+}
+
 static void server_ended(struct init *in, int status)
 {
+	uint64_t now = 0;
+
 	in->server = -1;
 	if (in->ending || (WIFEXITED(status) && WEXITSTATUS(status) == 0)) {
 		in->done = true;
@@ -175,7 +187,8 @@ static void server_ended(struct init *in, int status)
 		fprintf(stderr, "labd: the server was ended by signal %d\n", WTERMSIG(status));
 	else
 		fprintf(stderr, "labd: the server ended with code %d\n", WEXITSTATUS(status));
-	if (in->restarts++ < GUEST_RESTARTS && server_start(in) == 0)
+	sd_event_now(in->e, CLOCK_MONOTONIC, &now);
+	if (guest_may_start(&in->starts, now) && server_start(in) == 0)
 		return;
 	fprintf(stderr, "labd: the server can't be kept running, giving up\n");
 	in->done = in->failed = true;

@@ -24,6 +24,8 @@
 #include "lib/base/strbuf.h"
 
 #define PREFIX	   "labd-guest-"
+#define NEW_PREFIX "labd-boot--" /* as long; until it is locked */
+#define RANDOM	   "XXXXXX"
 #define MIB	   (1024ull * 1024ull)
 #define STALE_SECS 10 /* younger ones may be about to be locked */
 
@@ -138,14 +140,15 @@ static int fill_dir(const char *dir, const struct privdir_programs *progs, struc
 	return fill_bin(progs, path, drop, err);
 }
 
-/* Ours, not new, and locked by nobody? */
-static bool is_stale(const char *path)
+/* Ours, and locked by nobody, nor about to be? */
+static bool is_stale(const char *path, bool fresh)
 {
 	_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	struct stat st;
 
 	return fd >= 0 && fstat(fd, &st) == 0 && st.st_uid == geteuid() &&
-	       st.st_ctime + STALE_SECS < time(NULL) && flock(fd, LOCK_EX | LOCK_NB) == 0;
+	       (!fresh || st.st_ctime + STALE_SECS < time(NULL)) &&
+	       flock(fd, LOCK_EX | LOCK_NB) == 0;
 }
 
 static void remove_stale(const char *base)
@@ -155,10 +158,12 @@ static void remove_stale(const char *base)
 	char path[PRIVDIR_MAX + NAME_MAX];
 
 	while (d && (de = readdir(d))) {
-		if (strncmp(de->d_name, PREFIX, strlen(PREFIX)))
+		bool fresh = !strncmp(de->d_name, NEW_PREFIX, strlen(NEW_PREFIX));
+		if (strlen(de->d_name) != strlen(PREFIX RANDOM) ||
+		    (!fresh && strncmp(de->d_name, PREFIX, strlen(PREFIX))))
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", base, de->d_name);
-		if (is_stale(path))
+		if (is_stale(path, fresh))
 			dir_remove(path, NULL);
 	}
 	if (d)
@@ -168,14 +173,22 @@ static void remove_stale(const char *base)
 int privdir_make(const char *base, const struct privdir_programs *progs, char dir[PRIVDIR_MAX],
 		 int *lock, struct err *err)
 {
+	char fresh[PRIVDIR_MAX];
+
 	remove_stale(base);
-	snprintf(dir, PRIVDIR_MAX, "%s/" PREFIX "XXXXXX", base);
-	if (!mkdtemp(dir)) {
-		dir[0] = '\0';
+	dir[0] = '\0';
+	snprintf(fresh, sizeof(fresh), "%s/" NEW_PREFIX RANDOM, base);
+	if (!mkdtemp(fresh))
 		return err_sys(err, errno, "%s", base);
-	}
+	snprintf(dir, PRIVDIR_MAX, "%s", fresh);
 	*lock = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (*lock < 0 || flock(*lock, LOCK_EX | LOCK_NB) < 0)
 		return err_sys(err, errno, "%s", dir);
+	memcpy(dir + strlen(base) + 1, PREFIX, strlen(PREFIX));
+	if (rename(fresh, dir) < 0) {
+		int r = err_sys(err, errno, "%s", dir);
+		snprintf(dir, PRIVDIR_MAX, "%s", fresh);
+		return r;
+	}
 	return fill_dir(dir, progs, err);
 }

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * privdir: a guest's private directory on the host: where it lives, what is in it, and who may read
- *it.
+ * it.
  *
  *	BASE/labd-guest-XXXXXX/	     BASE: $TMPDIR, /dev/shm, ...: exec-able, tmpfs if possible
  *		bin/labd	     a symbolic link, or a copy if the kernel's user can't read labd
  *		run/		     the kernel's own: TMPDIR (memory file, unlinked at once),
- *uml_dir
+ *				     uml_dir
  *
- * It is locked (flock) by the engine and the warden; one that nobody locks was left by a crash, and
- *the next start of an engine of the same user removes it.
+ * It is locked (flock) by the engine and the warden before it gets its name; one that nobody locks
+ * was left by a crash, and the next start of an engine of the same user removes it.
  */
 #ifndef GUEST_PRIVDIR_H
 #define GUEST_PRIVDIR_H

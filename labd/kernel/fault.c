@@ -38,7 +38,7 @@ struct order {
 };
 
 static struct {
-	enum { OFF, COUNT, KILL, CRASH, FAIL } what;
+	enum { OFF, COUNT, KILL, CRASH, FAIL, SLOW } what;
 	long at, passed;
 	int code;
 	bool all, fired;
@@ -90,7 +90,9 @@ static bool counts(uintptr_t place)
 /* True when it is to fail with errno as set. */
 static bool step(uintptr_t place)
 {
-	if (f.what == OFF || !counts(place) || ++f.passed != f.at)
+	if (f.what == SLOW) /* all of them: even a sleep of nothing gives the processor away */
+		usleep((useconds_t)f.at);
+	if (f.what == OFF || f.what == SLOW || !counts(place) || ++f.passed != f.at)
 		return false;
 	f.fired = true;
 	if (f.what == KILL || f.what == CRASH) {
@@ -110,14 +112,16 @@ bool fault_allowed(void)
 int fault_begin(const char *spec, pid_t daemon, struct err *err)
 {
 	static const char *const words[] = {
-		[COUNT] = "count", [KILL] = "kill", [CRASH] = "crash", [FAIL] = "fail"};
+		[COUNT] = "count", [KILL] = "kill", [CRASH] = "crash",
+		[FAIL] = "fail",   [SLOW] = "slow",
+	};
 	char word[16] = "";
 	const char *all = getenv("LABD_FAULTS");
 	memset(&f, 0, sizeof(f));
 	f.code = ENOMEM;
 	f.all = all && strcmp(all, "all") == 0;
 	int n = sscanf(spec, "%15s %ld %d", word, &f.at, &f.code), what = OFF;
-	for (int i = COUNT; i <= FAIL; i++)
+	for (int i = COUNT; i <= SLOW; i++)
 		if (strcmp(word, words[i]) == 0)
 			what = i;
 	if (what == OFF || (what != COUNT && n < 2))
@@ -134,32 +138,12 @@ bool fault_active(void)
 
 long fault_end(bool *fired)
 {
-	f.what = OFF;
+	long passed = f.passed;
 	if (fired)
 		*fired = f.fired;
-	return f.passed;
-}
-
-/* ---- named points ---------------------------------------------------------------------------- */
-
-static long wanted(const char *name)
-{
-	const char *s = getenv(name);
-	return s ? strtol(s, NULL, 10) : 0;
-}
-
-int crash_point(const char *where, struct err *err)
-{
-	static long passed;
-	passed++;
-	long slow = wanted("LABD_SLOW_MS");
-	if (slow > 0) /* even a sleep of nothing gives the processor away */
-		usleep((useconds_t)slow * 1000);
-	if (passed == wanted("LABD_CRASH_AT"))
-		kill(getpid(), SIGKILL);
-	if (passed == wanted("LABD_FAIL_AT"))
-		return err_sys(err, ENOMEM, "injected after step \"%s\"", where);
-	return 0;
+	f.what = OFF;
+	f.passed = 0; /* a session is no heir to what was counted while labd started */
+	return passed;
 }
 
 /* ---- the steps ------------------------------------------------------------------------------- */

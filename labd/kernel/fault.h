@@ -8,15 +8,16 @@
  * STEPS_EACH, unless LABD_FAULTS is "all".
  *
  * With LABD_FAULTS in the daemon's environment a call may say what is to happen to it
- * (docs/PROTOCOL.md), and LABD_FAULT says what is to happen to the daemon while it starts:
+ * (docs/PROTOCOL.md; LABCTL_FAULT makes labctl say it), and LABD_FAULT says what is to happen to
+ * the daemon while it starts and recovers what another left:
  *
  *	count		nothing; the answer says how many steps there were
  *	kill K		before step K labd, daemon and session, is killed (SIGKILL)
  *	crash K		the same, but the daemon lives
  *	fail K ERRNO	step K fails with that errno; a netlink message is refused by the kernel
+ *	slow USEC	every step, counted or not, takes so many microseconds longer
  *
- * Coarser, and for a whole daemon: LABD_CRASH_AT=K, LABD_FAIL_AT=K, LABD_SLOW_MS=N count named
- * points (crash_point()); each of the latter also takes N milliseconds.
+ * A guest's labd has LABD_FAULTS from the engine that booted it.
  */
 #ifndef KERNEL_FAULT_H
 #define KERNEL_FAULT_H
@@ -34,8 +35,5 @@ int fault_begin(const char *spec, pid_t daemon, struct err *err);
 bool fault_active(void);
 /* No more. Returns how many steps there were; *fired (may be NULL): it has happened. */
 long fault_end(bool *fired);
-
-/* Pass a named point; `where` names it in the error text. 0, or -ENOMEM by injection. */
-int crash_point(const char *where, struct err *err);
 
 #endif

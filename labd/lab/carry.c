@@ -17,7 +17,6 @@
 #include "labd/kernel/xt_save.h"
 #include "labd/lab/carry_programs.h"
 #include "labd/lab/drain.h"
-#include "labd/kernel/fault.h"
 #include "labd/lab/life.h"
 #include "labd/lab/pace.h"
 #include "labd/lab/pod_status.h"
@@ -140,7 +139,7 @@ static int clear(const struct carry *c, int i, struct err *err)
 		r = unpin_ns(c, name, err);
 	if (r == 0)
 		r = clear_far_ends(c, i, err);
-	return r < 0 ? r : crash_point("cleared", err);
+	return r;
 }
 
 /* What the node has about a pod's device went with the old one. */
@@ -234,7 +233,7 @@ static int change_links(struct carry *c, struct err *err)
 		else if (c->delta[i].add.links.n)
 			r = some_links(c, i, err);
 	}
-	return r < 0 ? r : crash_point("links changed", err);
+	return r;
 }
 
 /* A desired state of one namespace that holds only what is to be added. */
@@ -271,7 +270,7 @@ static int add_all(struct carry *c, struct err *err)
 			r = add_some(c, i, err);
 		}
 	}
-	return r < 0 ? r : crash_point("added", err);
+	return r;
 }
 
 /* A pod made now may have the address of one that went. */
@@ -321,7 +320,7 @@ static int change_rules(struct carry *c, struct err *err)
 	for (int i = 0; r >= 0 && c->stale.n && i < count(c); i++)
 		if (plan(c)->ns.v[i].kind == DNS_NODE && !c->fresh[i])
 			r = ct_clean_udp(c->site->netns[i], c->stale.v, c->stale.n, err);
-	return r < 0 ? r : crash_point("rules changed", err);
+	return r;
 }
 
 static int remove_some(struct carry *c, struct err *err)
@@ -337,7 +336,7 @@ static int remove_some(struct carry *c, struct err *err)
 			if (r == 0)
 				r = xt_ipset_destroy(c->site->netns[i], s->name, err);
 	}
-	return r < 0 ? r : crash_point("removed", err);
+	return r;
 }
 
 int carry_out(struct carry *c, struct err *err)
@@ -407,7 +406,7 @@ static int drop(struct carry *c, const char *ns, struct err *err)
 	int r = kill_ns(c, ns, err);
 	if (r == 0)
 		r = unpin_ns(c, ns, err);
-	return r < 0 ? r : crash_point("dropped", err);
+	return r;
 }
 
 int carry_finish(struct carry *c, struct err *err)
@@ -421,8 +420,6 @@ int carry_finish(struct carry *c, struct err *err)
 			r = drop(c, pin_of(c, p), err);
 	if (r == 0)
 		r = store_promote(c->site->lab.dir, err);
-	if (r == 0)
-		r = crash_point("promoted", err);
 	if (r == 0)
 		r = journal_compact(c->site->lab.dir, c->site->lab.name, wanted, (void *)plan(c),
 				    err);

@@ -8,7 +8,6 @@
 #include <time.h>
 
 #include "labd/lab/carry.h"
-#include "labd/kernel/fault.h"
 #include "labd/lab/life.h"
 #include "labd/lab/observe.h"
 #include "labd/lab/replicas.h"
@@ -352,11 +351,7 @@ static int carry_change(struct change *c, struct change_result *ret, struct err 
 	json_object_set_new(c->meta, "documents", fixed);
 	r = store_next(c->s.lab.dir, c->meta, err);
 	if (r == 0)
-		r = crash_point("next written", err);
-	if (r == 0)
 		r = journal_add(c->s.lab.dir, err, "state changing");
-	if (r == 0)
-		r = crash_point("changing", err);
 	if (r == 0)
 		r = carry_out(&w, err);
 	if (r == 0)

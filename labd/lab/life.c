@@ -17,7 +17,6 @@
 #include "labd/kernel/proc.h"
 #include "labd/kernel/xt.h"
 #include "labd/lab/change.h"
-#include "labd/kernel/fault.h"
 #include "labd/lab/journal.h"
 #include "labd/lab/pace.h"
 #include "labd/lab/ready.h"
@@ -64,8 +63,7 @@ static int phase_done(const struct build *b, int done, struct err *err)
 	vec_foreach (struct dns, ns, &b->s.lab.desired->ns)
 		if (ns->kind == DNS_NODE || ns->kind == DNS_HOST)
 			tell(b, ns, done);
-	int r = check_cancel(b, err);
-	return r < 0 ? r : crash_point(phases[done - 1], err);
+	return check_cancel(b, err);
 }
 
 static int make_all_ns(struct build *b, struct err *err)
@@ -88,8 +86,6 @@ static int make_network(struct build *b, struct err *err)
 	pace_step("links and routes", 1, SHARE_NS, SHARE_NET);
 	int r = net_sysctls(&x, 0, n, true, err);
 	if (r == 0)
-		r = crash_point("early sysctls", err);
-	if (r == 0)
 		r = net_links(&x, 0, n, err);
 	if (r == 0)
 		r = phase_done(b, 2, err);
@@ -108,8 +104,6 @@ static int make_rules(struct build *b, struct err *err)
 	for (int i = 0; r == 0 && i < (int)d->ns.n; i++)
 		if (d->ns.v[i].ipsets.n)
 			r = xt_ipsets(b->s.netns[i], &d->ns.v[i], err);
-	if (r == 0)
-		r = crash_point("ipsets", err);
 	for (int i = 0; r == 0 && i < (int)d->ns.n; i++)
 		r = nfacct_make(b->s.netns[i], &d->ns.v[i], err);
 	for (int i = 0; r == 0 && i < (int)d->ns.n; i++)
@@ -140,7 +134,7 @@ static int start_some(struct build *b, int from, int to, struct err *err)
 		if (r == 0)
 			r = r1;
 	}
-	return r < 0 ? r : crash_point("started", err);
+	return r;
 }
 
 static int start_programs(struct build *b, struct err *err)

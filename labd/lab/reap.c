@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #include "labd/kernel/cgroup.h"
-#include "labd/kernel/fault.h"
 #include "labd/kernel/proc.h"
 #include "labd/lab/pace.h"
 #include "labd/lab/site.h"
@@ -98,7 +97,6 @@ int reap_begin(const struct journal *j, struct err *err)
 		if (r < 0)
 			worst = r;
 	}
-	crash_point("killed", NULL);
 	if (j->pins.n >= HELPED_FROM)
 		unpin_together(j);
 	pace_step("names", (int)j->pins.n, 0, 1);
@@ -107,7 +105,6 @@ int reap_begin(const struct journal *j, struct err *err)
 		pace_done((int)(j->pins.n - i));
 		if (r < 0)
 			worst = r;
-		crash_point("unpinned", NULL);
 	}
 	proc_unpinned();
 	return worst;

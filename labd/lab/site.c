@@ -9,7 +9,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "labd/kernel/fault.h"
 #include "labd/lab/life.h"
 #include "lib/base/cleanup.h"
 
@@ -125,13 +124,9 @@ int site_make(struct site *s, int i, struct err *err)
 		return r;
 	s->netns[i] = p->netns;
 	if (p->pid) {
-		r = crash_point("spawned", err);
-		if (r == 0)
-			r = journal_add(s->lab.dir, err, "proc %s %d %llu%s%s", ns->name,
-					(int)p->pid, (unsigned long long)p->starttime,
-					node ? " " : "", node ? node : "");
-		if (r == 0)
-			r = crash_point("journalled", err);
+		r = journal_add(s->lab.dir, err, "proc %s %d %llu%s%s", ns->name, (int)p->pid,
+				(unsigned long long)p->starttime, node ? " " : "",
+				node ? node : "");
 		if (r == 0)
 			r = proc_release(p, err);
 	}
@@ -142,7 +137,7 @@ int site_make(struct site *s, int i, struct err *err)
 				d->ns.v[ns->parent].name, ns->cni_netns);
 	if (r == 0 && parent && ns->cni_netns)
 		r = proc_pin_inside(parent, p->netns, ns->cni_netns, err);
-	return r < 0 ? r : crash_point("pinned", err);
+	return r;
 }
 
 /* ---- finding again --------------------------------------------------------------------------- */

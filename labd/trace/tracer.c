@@ -13,7 +13,6 @@
 
 #include "labd/kernel/nlbatch.h"
 #include "labd/kernel/probe.h"
-#include "labd/kernel/fault.h"
 #include "labd/lab/life.h"
 #include "labd/lab/where.h"
 #include "labd/trace/arm.h"
@@ -445,7 +444,7 @@ static int arm_to_freeze(struct run *x, const struct marker *m, struct err *err)
 	int r = freeze_open(&x->freeze, x->o->freeze, x->netns, x->r, err);
 	if (r == 0)
 		r = arm_freeze(&x->arm, &own, x->vxlan_port, x->freeze_how, x->r, err);
-	return r < 0 ? r : crash_point("trace: freezing", err);
+	return r;
 }
 
 static int armed_part(struct run *x, struct err *err)
@@ -465,8 +464,6 @@ static int armed_part(struct run *x, struct err *err)
 	tell(x, "arming");
 	x->perf = x->o->freeze ? NULL : perf_on(NULL); /* times say nothing of what is held */
 	int r = arm_on(&x->arm, m, n, x->vxlan_port, x->r, err);
-	if (r == 0)
-		r = crash_point("trace: armed", err);
 	if (r == 0 && x->r->dns)
 		r = record(x, x->r->dns, &dns, &m[1], QUIET_SHORT_MS, err);
 	if (r == 0)
@@ -475,8 +472,6 @@ static int armed_part(struct run *x, struct err *err)
 		r = arm_to_freeze(x, &m[0], err);
 	if (r == 0)
 		r = record(x, x->r, &main, &m[0], QUIET_MS, err);
-	if (r == 0)
-		r = crash_point("trace: recorded", err);
 	fire_close(&main);
 	fire_close(&dns);
 	perf_off(x->perf);
@@ -485,7 +480,7 @@ static int armed_part(struct run *x, struct err *err)
 	freeze_mend(&x->freeze, x->r);
 	if (x->r->dns)
 		arm_mend(&x->arm, x->r->dns);
-	return r < 0 ? r : crash_point("trace: disarmed", err);
+	return r;
 }
 
 /* ---- timing runs ----------------------------------------------------------------------------- */
@@ -552,8 +547,6 @@ static int run_all(struct run *x, const struct engine *e, struct err *err)
 	tell(x, "reading the lab's state");
 	if (r == 0)
 		r = snapshot_take(x->lab, backend, x->netns, x->r, err);
-	if (r == 0)
-		r = crash_point("trace: read", err);
 	if (r < 0)
 		return r;
 	fill_head(x, e);

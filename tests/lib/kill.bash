@@ -3,6 +3,8 @@
 #
 # KILL_LAB    the lab                                  KILL_EVERY  every how many-th step (1: all)
 # KILL_FROM   the first one                            LABD_FAULTS=all: all steps, not only the first of each place
+# KILL_ENGINE host or guest                            KILL_CODES  errors with which the kernel refuses: by turns, or
+#                                                      "all": each at each step
 
 KILL_LAB=${KILL_LAB:-flannel-vxlan}
 KILL_EVERY=${KILL_EVERY:-37}
@@ -12,7 +14,7 @@ CODES=(12 16 1 28) # ENOMEM EBUSY EPERM ENOSPC
 DEPLOY=nginx-deployment
 CLIENT=busybox3
 
-export LABD_FAULTS=${LABD_FAULTS:-1} LABCTL_ENGINE=host
+export LABD_FAULTS=${LABD_FAULTS:-1} LABCTL_ENGINE=${KILL_ENGINE:-host}
 
 picture() {
 	"$ROOT/tests/lib/host-state" "$TEST_DIR/run"
@@ -48,7 +50,7 @@ lab_down() {
 inside() {
 	local n
 	for n in $(labctl get nodes -o name | cut -d/ -f2); do
-		ip netns exec "$KILL_LAB-$n" sh -c 'nft list tables; iptables-legacy -t raw -S; iptables-legacy -t mangle -S
+		labctl exec "node/$n" -- sh -c 'nft list tables; iptables-legacy -t raw -S; iptables-legacy -t mangle -S
 			cat /proc/sys/net/netfilter/nf_log/2' 2>&1
 	done
 }
@@ -63,12 +65,18 @@ before_down() { lab_up; }
 do_down() { labctl down "$KILL_LAB"; }
 after_down() { whole_or_gone; }
 
+replicas() { labctl get pods -o name | grep -c "^pod/$DEPLOY-"; }
 before_scale() {
 	lab_up
-	want=$((5 - $(labctl get "deploy/$DEPLOY" -o json | jq '.spec.replicas | if . == 3 then 3 else 2 end')))
+	had=$(replicas)
+	want=$((had == 3 ? 2 : 3))
 }
 do_scale() { labctl scale "deploy/$DEPLOY" --replicas "$want"; }
-after_scale() { whole; }
+after_scale() {
+	whole
+	now=$(replicas)
+	[ "$now" = "$had" ] || [ "$now" = "$want" ] || wrong scale '' '' "$now pods"
+}
 
 before_apply() {
 	lab_up
@@ -171,21 +179,30 @@ wrong() {
 	return 1
 }
 
-# row VERB FAULT
+# After a number of steps: nothing has been left behind by any of them. What is left stays, so one need not look each time.
+nothing_left() {
+	lab_down
+	same_as "$TEST_DIR/idle"
+}
+
+# row VERB FAULT [ERRNO]
 row() {
 	local verb=$1 fault=$2 k=$KILL_FROM n=0 status code
+	if [ "$fault" = fail ] && [ "${KILL_CODES:-}" = all ] && [ $# = 2 ]; then
+		for code in "${CODES[@]}"; do
+			row "$verb" fail "$code" || return 1
+		done
+		return 0
+	fi
 	while :; do
 		"before_$verb" || wrong "$verb" "$fault" "$k" "before it" || return 1
-		code=${CODES[$(((k + ${KILL_CODE:-0}) % 4))]}
+		code=${3:-${CODES[$((k % 4))]}}
 		status=0
 		LABCTL_FAULT="$verb $fault $k $code" "do_$verb" >"$TEST_DIR/out" 2>&1 || status=$?
 		answered $status || wrong "$verb" "$fault" "$k" "exit code $status" || return 1
 		"after_$verb" || wrong "$verb" "$fault" "$k" "after it" || return 1
 		n=$((n + 1))
-		if [ $((n % PICTURE_EVERY)) = 0 ]; then
-			lab_down
-			same_as "$TEST_DIR/idle" || wrong "$verb" "$fault" "$k" "left behind, by this or one of $PICTURE_EVERY before" || return 1
-		fi
+		[ $((n % PICTURE_EVERY)) != 0 ] || nothing_left || wrong "$verb" "$fault" "$k" "left behind, by this or one of $PICTURE_EVERY before" || return 1
 		if grep -qE '^fault: [0-9]+ steps$' "$TEST_DIR/out"; then
 			[ $status = 0 ] || wrong "$verb" "$fault" "$k" "failed without a fault" || return 1
 			break
@@ -194,9 +211,30 @@ row() {
 		k=$((k + KILL_EVERY))
 	done
 	if [ "$KILL_EVERY" -lt 10 ]; then # a sample is looked at when all is over
-		lab_down
-		same_as "$TEST_DIR/idle" || wrong "$verb" "$fault" "$k" "left behind at the end" || return 1
+		nothing_left || wrong "$verb" "$fault" "$k" "left behind at the end" || return 1
 	fi
-	echo "# $verb, $fault: $n of $(sed -nE 's|^fault: ([0-9]+) .*|\1|p' "$TEST_DIR/out") steps" >&3
+	echo "# $verb, $fault${3:+ $3}: $n of $(sed -nE 's|^fault: ([0-9]+) .*|\1|p' "$TEST_DIR/out") steps" >&3
+	[ "$n" -gt 1 ]
+}
+
+# start_row: a labd that finds a change half done is killed at every step of its own start (LABD_FAULT), until there is no
+# such step any more.
+start_row() {
+	local k=1 n=0
+	while :; do
+		before_apply
+		LABCTL_FAULT="apply kill 60" do_apply >"$TEST_DIR/out" 2>&1 && wrong apply kill 60 "not killed"
+		if LABD_FAULT="kill $k" labctl engine start >"$TEST_DIR/out" 2>&1; then
+			after_apply || wrong start kill "$k" "after no fault" || return 1
+			break
+		fi
+		grep -q '^labctl: the host engine did not start: ' "$TEST_DIR/out" || wrong start kill "$k" "labctl" || return 1
+		after_apply || wrong start kill "$k" "after it" || return 1
+		n=$((n + 1))
+		[ $((n % PICTURE_EVERY)) != 0 ] || nothing_left || wrong start kill "$k" "left behind" || return 1
+		k=$((k + (KILL_EVERY + 4) / 5))
+	done
+	labctl engine stop >/dev/null # who would kill it stands beside it
+	echo "# start, kill: $n times, the last step is before $k" >&3
 	[ "$n" -gt 1 ]
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Tests of labd/guest/mux.c: two state machines, host and guest, joined by a "wire" that is cut
- * into pieces of any size; and each malformed frame with its message. No descriptors, no guest.
+ * into pieces of any size; and each malformed frame with its message. And of init.c how often the
+ * server is started again. No descriptors, no guest.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -13,6 +14,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "labd/guest/init.h"
 #include "labd/guest/mux.h"
 #include "lib/base/strbuf.h"
 
@@ -543,6 +545,24 @@ static void test_fuzz(void **state)
 	}
 }
 
+/* ---- how often init starts the server again ---- */
+
+static void test_starts(void **state)
+{
+	struct guest_starts s = {0};
+	uint64_t now = 12345;
+
+	(void)state;
+	for (unsigned i = 0; i < GUEST_STARTS; i++)
+		assert_true(guest_may_start(&s, now += 1000));
+	assert_false(guest_may_start(&s, now));
+	assert_false(guest_may_start(&s, 12345 + GUEST_STARTS_USECS));
+	now += GUEST_STARTS_USECS;
+	/* One a second for ever. */
+	for (unsigned i = 0; i < 10 * GUEST_STARTS; i++)
+		assert_true(guest_may_start(&s, now += GUEST_STARTS_USECS / GUEST_STARTS + 1000));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -562,6 +582,7 @@ int main(void)
 		cmocka_unit_test(test_malformed),
 		cmocka_unit_test(test_beyond_credit),
 		cmocka_unit_test(test_fuzz),
+		cmocka_unit_test(test_starts),
 	};
 
 	return cmocka_run_group_tests_name("mux", tests, NULL, NULL);
