@@ -63,6 +63,10 @@ struct cendpoint {
 	const char *hostname, *pod; /* or NULL */
 	bool ready, serving, terminating;
 	const strs *hint_zones, *hint_nodes;
+	/* Where several have this address and port: all of them, in the order of the objects; which
+	 * counts may depend on who looks (endpoint_seen()). NULL: there is but this one. */
+	const struct cendpoint *twins;
+	size_t n_twins;
 };
 
 struct csvcport {

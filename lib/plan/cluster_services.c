@@ -151,31 +151,65 @@ static const char *ep_text(const struct cendpoint *e, char buf[static 32])
 	return buf;
 }
 
+struct ordered_ep {
+	struct cendpoint e;
+	size_t order; /* of the objects */
+};
+
 static int ep_cmp(const void *pa, const void *pb)
 {
+	const struct ordered_ep *x = pa, *y = pb;
 	char a[32], b[32];
+	int r = strcmp(ep_text(&x->e, a), ep_text(&y->e, b));
 
-	return strcmp(ep_text(pa, a), ep_text(pb, b));
+	return r ? r : x->order < y->order ? -1 : 1;
 }
 
-/* Sort by the text "ip:port" (kube-proxy's order, dataplane A.4) and drop what is there twice; of
- * two the one that says where it runs, or that is ready, stays. */
-static void sort_endpoints(struct csvcport *p)
+static bool same_addr(const struct cendpoint *a, const struct cendpoint *b)
 {
-	size_t n = 0;
+	return a->ip == b->ip && a->port == b->port;
+}
 
-	if (!p->eps.n)
-		return;
-	qsort(p->eps.v, p->eps.n, sizeof(p->eps.v[0]), ep_cmp);
-	for (size_t i = 0; i < p->eps.n; i++) {
-		struct cendpoint *e = &p->eps.v[i], *last = n ? &p->eps.v[n - 1] : NULL;
+/*
+ * One for the n that share an address. kube-proxy takes the first unless a later one is on its own
+ * node, so the nodes may differ; newest versions take the last that does not terminate, else the
+ * first (addEndpoints() of pkg/proxy/endpointslicecache.go; slices come in no order there).
+ */
+static struct cendpoint merge_twins(struct svc_builder *x, const struct ordered_ep *v, size_t n)
+{
+	struct cendpoint *all = arena_new_array(x->b->a, struct cendpoint, n), r = v[0].e;
 
-		if (!last || last->ip != e->ip || last->port != e->port)
-			p->eps.v[n++] = *e;
-		else if ((!last->node && e->node) || (!last->ready && e->ready))
-			*last = *e;
+	for (size_t i = 0; i < n; i++)
+		all[i] = v[i].e;
+	if (x->b->c->kubernetes >= KUBE_1_36) {
+		for (size_t i = 0; i < n; i++)
+			if (!all[i].terminating)
+				r = all[i];
+		return r;
 	}
-	p->eps.n = n;
+	r.twins = all;
+	r.n_twins = n;
+	return r;
+}
+
+/* Sort by the text "ip:port" (kube-proxy's order, dataplane A.4) and merge what is there twice. */
+static void sort_endpoints(struct svc_builder *x, struct csvcport *p)
+{
+	size_t n = p->eps.n, used = 0, same;
+
+	if (!n)
+		return;
+	struct ordered_ep *v = arena_new_array(x->b->a, struct ordered_ep, n);
+
+	for (size_t i = 0; i < n; i++)
+		v[i] = (struct ordered_ep){p->eps.v[i], i};
+	qsort(v, n, sizeof(*v), ep_cmp);
+	for (size_t i = 0; i < n; i += same) {
+		for (same = 1; i + same < n && same_addr(&v[i].e, &v[i + same].e);)
+			same++;
+		p->eps.v[used++] = same == 1 ? v[i].e : merge_twins(x, v + i, same);
+	}
+	p->eps.n = used;
 }
 
 static void eps_from_sets(struct svc_builder *x, struct csvcport *p, const struct set_list *l)
@@ -330,7 +364,7 @@ static void endpoints(struct svc_builder *x, struct csvc *r)
 		eps_from_pods(x, r);
 	}
 	vec_foreach (struct csvcport, p, &r->ports)
-		sort_endpoints(p);
+		sort_endpoints(x, p);
 	sort_dns(r);
 }
 

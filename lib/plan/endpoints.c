@@ -11,6 +11,14 @@ bool endpoint_on(const struct cendpoint *ep, const char *node)
 	return ep->node && strcmp(ep->node, node) == 0;
 }
 
+const struct cendpoint *endpoint_seen(const struct cendpoint *ep, const char *node)
+{
+	for (size_t i = ep->n_twins; i-- > 0;)
+		if (endpoint_on(&ep->twins[i], node))
+			return &ep->twins[i];
+	return ep;
+}
+
 static bool stands_in(const struct cendpoint *ep)
 {
 	return ep->serving && ep->terminating;

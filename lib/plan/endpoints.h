@@ -42,4 +42,8 @@ void endpoints_choose(struct arena *a, const struct csvcport *port, const struct
 
 bool endpoint_on(const struct cendpoint *ep, const char *node);
 
+/* Of those with one address and port the one that counts on a node: its own (the last of them),
+ * else the first of all. */
+const struct cendpoint *endpoint_seen(const struct cendpoint *ep, const char *node);
+
 #endif

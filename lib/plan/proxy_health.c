@@ -4,13 +4,19 @@
 
 #include "lib/plan/proxy_plan.h"
 
+static bool is_local_ready(const struct cendpoint *e, const char *node)
+{
+	const struct cendpoint *seen = endpoint_seen(e, node);
+	return seen->ready && endpoint_on(seen, node);
+}
+
 static bool counted(const struct csvc *s, size_t port, const struct cendpoint *e, const char *node)
 {
 	for (size_t i = 0; i <= port; i++)
 		vec_foreach (const struct cendpoint, f, &s->ports.v[i].eps) {
 			if (f == e)
 				return false;
-			if (f->ip == e->ip && f->ready && endpoint_on(f, node))
+			if (f->ip == e->ip && is_local_ready(f, node))
 				return true;
 		}
 	return false;
@@ -21,7 +27,7 @@ static unsigned local_ready(const struct csvc *s, const char *node)
 	unsigned n = 0;
 	for (size_t i = 0; i < s->ports.n; i++)
 		vec_foreach (const struct cendpoint, e, &s->ports.v[i].eps)
-			n += e->ready && endpoint_on(e, node) && !counted(s, i, e, node);
+			n += is_local_ready(e, node) && !counted(s, i, e, node);
 	return n;
 }
 

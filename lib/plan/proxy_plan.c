@@ -115,6 +115,24 @@ static int by_id(const void *a, const void *b)
 	return r ? r : strcmp(x->proto, y->proto);
 }
 
+/* The port with its endpoints as this node sees them. */
+static const struct csvcport *port_seen(struct arena *a, const struct csvcport *port,
+					const char *node)
+{
+	bool twins = false;
+	vec_foreach (const struct cendpoint, ep, &port->eps)
+		twins |= ep->n_twins > 0;
+	if (!twins)
+		return port;
+	struct csvcport *own = arena_new_type(a, struct csvcport);
+	*own = *port;
+	own->eps.v = NULL;
+	own->eps.n = own->eps.cap = 0;
+	vec_foreach (const struct cendpoint, ep, &port->eps)
+		*vec_push(a, &own->eps) = *endpoint_seen(ep, node);
+	return own;
+}
+
 static void plan_services(struct arena *a, const struct semantics *sem, struct proxy_plan *pp)
 {
 	const struct ep_view view = {
@@ -130,7 +148,8 @@ static void plan_services(struct arena *a, const struct semantics *sem, struct p
 			continue;
 		vec_foreach (struct csvcport, port, &s->ports) {
 			struct svc_plan *p = vec_push(a, &pp->svcs);
-			*p = (struct svc_plan){.svc = s, .port = port};
+			*p = (struct svc_plan){.svc = s,
+					       .port = port_seen(a, port, pp->node->name)};
 			plan_service(a, sem, pp, &view, p);
 			vec_foreach (struct cendpoint, ep, &port->eps)
 				endpoints += !sem->only_ready_counted || ep->ready;

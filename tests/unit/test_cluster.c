@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What cluster_build() decides: where pods run, addresses, blocks, Services and their endpoints. */
+#include "lib/plan/endpoints.h"
+#include "lib/plan/proxy_plan.h"
 #include "plan_lab.h"
 
 #include "lib/base/limits.h"
@@ -309,6 +311,67 @@ static void test_bare(void **state)
 	assert_int_equal(port->node_port, 0);
 }
 
+#define NODE_X "apiVersion: v1\nkind: Node\nmetadata: {name: x}\n"
+#define NODE_B "apiVersion: v1\nkind: Node\nmetadata: {name: b}\n"
+
+/* "node ready" of one endpoint as a node sees it. */
+static const char *seen_as(struct plan *p, const struct cendpoint *e, const char *node)
+{
+	const struct cendpoint *s = endpoint_seen(e, node);
+
+	return arena_printf(p->arena, "%s %s", s->node ? s->node : "-", s->ready ? "ready" : "not");
+}
+
+static size_t sent_to(struct plan *p, const char *node)
+{
+	struct proxy_plan plan;
+
+	proxy_plan_build(p->arena, p->cluster, cluster_node(p->cluster, node), &plan);
+	assert_int_equal(plan.svcs.n, 1);
+	for (size_t i = 0; i < plan.svcs.v[0].eps.cluster.n; i++)
+		if (!plan.svcs.v[0].eps.cluster.v[i]->ready)
+			return 0; /* it stands in */
+	return plan.svcs.v[0].eps.cluster.n;
+}
+
+/* One address twice: the first, but on the node of a later one that; since 1.36 the last that does
+ * not terminate, wherever one looks from. */
+static void test_twins(void **state)
+{
+	static const char yaml[] =
+		NODE_X "---\n" NODE_B SERVICE("web", "clusterIP: 10.1.2.3, ports: [{port: 80}]")
+			SLICE("s1", "{addresses: [10.0.0.2], nodeName: a, conditions: {ready: "
+				    "false}}, {addresses: [10.0.0.3], nodeName: a}")
+				SLICE("s2",
+				      "{addresses: [10.0.0.2], nodeName: b}, {addresses: "
+				      "[10.0.0.2], nodeName: c, conditions: {ready: false, "
+				      "serving: true, terminating: true}}, {addresses: "
+				      "[10.0.0.2], nodeName: b, conditions: {ready: false}}, "
+				      "{addresses: [10.0.0.3], nodeName: b, conditions: {ready: "
+				      "false, serving: true, terminating: true}}");
+	const enum kube_version newest = KUBE_1_36;
+	_plan_ struct plan p = plan_of(yaml, NULL);
+	_plan_ struct plan q = plan_of(yaml, &(struct cluster_opts){.version = &newest});
+	const struct csvcport *port = &plan_svc(&p, "web")->ports.v[0];
+
+	(void)state;
+	assert_string_equal(plan_eps(&p, port), "10.0.0.2:80 10.0.0.3:80");
+	assert_string_equal(seen_as(&p, &port->eps.v[0], "x"), "a not");
+	assert_string_equal(seen_as(&p, &port->eps.v[0], "a"), "a not");
+	assert_string_equal(seen_as(&p, &port->eps.v[0], "b"), "b not");
+	assert_string_equal(seen_as(&p, &port->eps.v[0], "c"), "c not");
+	assert_string_equal(seen_as(&p, &port->eps.v[1], "x"), "a ready");
+	assert_string_equal(seen_as(&p, &port->eps.v[1], "b"), "b not");
+	/* what kube-proxy of each node sends to */
+	assert_int_equal(sent_to(&p, "x"), 1);
+	assert_int_equal(sent_to(&p, "b"), 0);
+	assert_int_equal(sent_to(&q, "b"), 1);
+	port = &plan_svc(&q, "web")->ports.v[0];
+	assert_string_equal(seen_as(&q, &port->eps.v[0], "x"), "b not");
+	assert_string_equal(seen_as(&q, &port->eps.v[0], "c"), "b not");
+	assert_string_equal(seen_as(&q, &port->eps.v[1], "b"), "a ready");
+}
+
 static void test_bare_node(void **state)
 {
 	const enum kube_version version = KUBE_1_20;
@@ -426,9 +489,9 @@ int main(void)
 		cmocka_unit_test(test_pinned_block),  cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_deployment),    cmocka_unit_test(test_adoption),
 		cmocka_unit_test(test_services),      cmocka_unit_test(test_readiness),
-		cmocka_unit_test(test_bare),	      cmocka_unit_test(test_bare_node),
-		cmocka_unit_test(test_mtu),	      cmocka_unit_test(test_faults),
-		cmocka_unit_test(test_large),
+		cmocka_unit_test(test_bare),	      cmocka_unit_test(test_twins),
+		cmocka_unit_test(test_bare_node),     cmocka_unit_test(test_mtu),
+		cmocka_unit_test(test_faults),	      cmocka_unit_test(test_large),
 	};
 
 	return cmocka_run_group_tests_name("cluster", tests, NULL, NULL);
