@@ -100,6 +100,150 @@ static bool made_of_service(struct arena *a, const struct desired *d, const stru
 	return true;
 }
 
+/* ---- EndpointSlices ---- */
+
+/* The chains of its endpoints, and so, as what leads there, the balancing in the Service's own. */
+static void slice_chains(struct arena *a, const struct dns *ns, const char *id, strs *chains)
+{
+	strs own = {0};
+	own_chains(a, ns, id, &own);
+	vec_foreach (const char *, c, &own)
+		if (strncmp(*c, "KUBE-SEP-", 9) == 0)
+			add(a, chains, *c);
+}
+
+static void slice_in(struct arena *a, const struct desired *d, const struct csvc *s,
+		     struct made_in *in)
+{
+	vec_foreach (const struct csvcport, p, &s->ports) {
+		slice_chains(a, &d->ns.v[in->ns], p->id, &in->chains);
+		vec_foreach (const struct cendpoint, e, &p->eps)
+			add(a, &in->words, arena_printf(a, "%s:%u", IP4(e->ip), e->port));
+		/* Newer versions of that mode have no chains for endpoints. */
+		add(a, &in->nft,
+		    arena_printf(a, "-%s/%s/%s/%s", s->ns, s->name, proto_str(p->port->proto),
+				 p->port->name));
+	}
+}
+
+/* get calls it SERVICE-1. */
+static const struct csvc *service_of_slice(const struct desired *d, const char *ns,
+					   const char *name)
+{
+	size_t n = strlen(name);
+	if (n < 3 || strcmp(name + n - 2, "-1") != 0)
+		return NULL;
+	vec_foreach (const struct csvc, s, &d->cluster->services)
+		if (strncmp(s->name, name, n - 2) == 0 && !s->name[n - 2] && strcmp(s->ns, ns) == 0)
+			return s;
+	return NULL;
+}
+
+static bool made_of_slice(struct arena *a, const struct desired *d, const char *ns,
+			  const char *name, struct made *ret)
+{
+	const struct csvc *s = service_of_slice(d, ns, name);
+	if (!s)
+		return false;
+	if (!s->cluster_ip) {
+		*vec_push(a, &ret->notes) =
+			"No rules: its Service has no address of its own, only names in the DNS.";
+		return true;
+	}
+	for (int i = 0; i < (int)d->ns.n; i++) {
+		struct made_in in = {.ns = i};
+		if (d->ns.v[i].kind != DNS_NODE)
+			continue;
+		slice_in(a, d, s, &in);
+		*vec_push(a, &ret->in) = in;
+	}
+	return true;
+}
+
+/* ---- Deployments ---- */
+
+static bool is_of(const struct cpod *p, const struct deployment *dep)
+{
+	return p->obj->owner && strcmp(p->obj->owner, dep->meta.name) == 0 &&
+	       strcmp(p->ns, dep->meta.ns) == 0;
+}
+
+static void deployment_in(struct arena *a, const struct desired *d, const struct deployment *dep,
+			  struct made_in *in)
+{
+	vec_foreach (const struct cpod, p, &d->cluster->pods) {
+		if (!is_of(p, dep) || p->host_network)
+			continue;
+		add(a, &in->words, arena_strdup(a, IP4(p->ip)));
+		if (p->node == d->ns.v[in->ns].node && p->host_if)
+			add(a, &in->devices, p->host_if);
+	}
+}
+
+static bool made_of_deployment(struct arena *a, const struct desired *d, const char *ns,
+			       const char *name, struct made *ret)
+{
+	const struct deployment *dep = NULL;
+	vec_foreach (const struct deployment, x, &d->cluster->objects->deployments)
+		if (strcmp(x->meta.name, name) == 0 && strcmp(x->meta.ns, ns) == 0)
+			dep = x;
+	if (!dep)
+		return false;
+	vec_foreach (const struct cpod, p, &d->cluster->pods)
+		if (is_of(p, dep) && p->node >= 0)
+			*vec_push(a, &ret->notes) = arena_printf(
+				a, "Pod %s on %s: %s%s%s%s", p->name,
+				d->cluster->nodes.v[p->node].name,
+				p->ip ? IP4(p->ip) : "no address", p->host_if ? ", " : "",
+				p->host_if ? p->host_if : "", p->ready ? "" : ", not ready");
+	for (int i = 0; ret->notes.n && i < (int)d->ns.n; i++) {
+		struct made_in in = {.ns = i};
+		if (d->ns.v[i].kind != DNS_NODE)
+			continue;
+		deployment_in(a, d, dep, &in);
+		*vec_push(a, &ret->in) = in;
+	}
+	return true;
+}
+
+/* ---- IPPools ---- */
+
+static const char *tunnel_of(const struct ip_pool *p)
+{
+	return p->ipip ? "tunl0" : p->vxlan ? "vxlan.calico" : NULL;
+}
+
+static bool made_of_pool(struct arena *a, const struct desired *d, const char *name,
+			 struct made *ret)
+{
+	const struct cluster *c = d->cluster;
+	const struct ip_pool *pool = NULL;
+	vec_foreach (const struct ip_pool, p, &c->pools)
+		if (strcmp(p->meta.name, name) == 0)
+			pool = p;
+	if (!pool)
+		return false;
+	struct made_in in = {0};
+	add(a, &in.sets, "cali40all-ipam-pools");
+	vec_foreach (const struct block, b, &c->blocks) {
+		if (b->pool != pool || b->node < 0)
+			continue;
+		add(a, &in.words, arena_strdup(a, CIDR(b->cidr)));
+		*vec_push(a, &ret->notes) =
+			arena_printf(a, "Block: %s on %s", CIDR(b->cidr), c->nodes.v[b->node].name);
+	}
+	if (tunnel_of(pool))
+		add(a, &in.devices, tunnel_of(pool));
+	if (pool->nat_outgoing) {
+		add(a, &in.sets, "cali40masq-ipam-pools");
+		add(a, &in.chains, "cali-nat-outgoing");
+	}
+	for (in.ns = 0; in.ns < (int)d->ns.n; in.ns++)
+		if (d->ns.v[in.ns].kind == DNS_NODE)
+			*vec_push(a, &ret->in) = in;
+	return true;
+}
+
 /* ---- pods, nodes, hosts ---- */
 
 static bool made_of_pod(struct arena *a, const struct desired *d, size_t pod, struct made *ret)
@@ -234,6 +378,12 @@ bool made_of(struct arena *a, const struct desired *d, const char *kind, const c
 		return made_of_place(a, d, DNS_HOST, name, ret);
 	if (strcmp(kind, "networkpolicies") == 0)
 		return made_of_policy(a, d, ns, name, ret);
+	if (strcmp(kind, "deployments") == 0)
+		return made_of_deployment(a, d, ns, name, ret);
+	if (strcmp(kind, "endpointslices") == 0)
+		return made_of_slice(a, d, ns, name, ret);
+	if (strcmp(kind, "ippools") == 0)
+		return made_of_pool(a, d, name, ret);
 	for (size_t i = 0; strcmp(kind, "pods") == 0 && i < c->pods.n; i++)
 		if (strcmp(c->pods.v[i].name, name) == 0 && strcmp(c->pods.v[i].ns, ns) == 0)
 			return made_of_pod(a, d, i, ret);

@@ -22,6 +22,9 @@
 	"ports: [{name: http, port: 80, nodePort: 30080}]}\n"                                      \
 	"---\napiVersion: v1\nkind: Service\nmetadata: {name: none}\n"                             \
 	"spec: {clusterIP: None, ports: [{port: 80}]}\n"                                           \
+	"---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: two}\n"                      \
+	"spec: {replicas: 2, selector: {matchLabels: {a: b}}, template: {metadata: {labels: "      \
+	"{a: b}}, spec: {containers: [{name: c, image: nginx}]}}}\n"                               \
 	"---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: np}\n"       \
 	"spec: {podSelector: {matchLabels: {app: web}}, ingress: [{from: [{podSelector: {}}]}]}\n"
 
@@ -63,6 +66,28 @@ static void test_made(void **state)
 	assert_int_equal(m.in.v[0].chains.n, 1);
 	assert_int_equal(m.in.v[0].sets.n, 1);
 	assert_string_equal(m.notes.v[0], "It limits web on node2");
+	/* An EndpointSlice: its endpoints' chains; a Deployment: its pods; a pool: its blocks. */
+	assert_true(made_of(p.arena, p.desired, "endpointslices", "default", "web-1", &m));
+	assert_int_equal(m.in.n, 2);
+	assert_int_equal(m.in.v[0].chains.n, 1);
+	assert_memory_equal(m.in.v[0].chains.v[0], "KUBE-SEP-", 9);
+	assert_true(has(&m.in.v[0].words, "10.244.104.5:80"));
+	assert_true(has(&m.in.v[0].nft, "-default/web/tcp/http"));
+	assert_true(made_of(p.arena, p.desired, "endpointslices", "default", "none-1", &m));
+	assert_int_equal(m.in.n, 0);
+	assert_false(made_of(p.arena, p.desired, "endpointslices", "default", "web", &m));
+	assert_true(made_of(p.arena, p.desired, "deployments", "default", "two", &m));
+	assert_int_equal(m.in.n, 2);
+	assert_int_equal(m.notes.n, 2);
+	assert_memory_equal(m.notes.v[0], "Pod two-", 8);
+	assert_int_equal(m.in.v[0].words.n, 2);
+	assert_int_equal(m.in.v[0].devices.n + m.in.v[1].devices.n, 2);
+	assert_true(made_of(p.arena, p.desired, "ippools", NULL, "default-ipv4-ippool", &m));
+	assert_int_equal(m.in.n, 2);
+	assert_true(has(&m.in.v[0].devices, "tunl0"));
+	assert_true(has(&m.in.v[0].chains, "cali-nat-outgoing"));
+	assert_true(m.in.v[0].words.n > 0 && m.notes.n == m.in.v[0].words.n);
+	assert_false(made_of(p.arena, p.desired, "ippools", NULL, "none", &m));
 	assert_false(made_of(p.arena, p.desired, "pods", "default", "nobody", &m));
 	assert_false(made_of(p.arena, p.desired, "configmaps", "default", "web", &m));
 }
