@@ -80,6 +80,33 @@ static int send_change(const struct opts *o, const char *call, json_t *args,
 	return r;
 }
 
+/* What went wrong may be that one of the targets ({kind, ns, name}) is not there: then that is told
+ * as kubectl does, and the exit code returned. */
+static int tell_missing(const struct opts *o, const json_t *targets, int r, const struct err *err)
+{
+	struct source s;
+	struct err ignored = {0};
+	size_t i;
+	json_t *t, *items;
+	if (r >= 0 || err->cls != ERR_NOT_FOUND || objects_source(o, &s, &ignored) < 0)
+		return r;
+	json_array_foreach ((json_t *)targets, i, t) {
+		const struct view_kind *k = view_kind_find(text_at(t, "kind"));
+		s.ns = text_at(t, "ns");
+		if (!k || objects_fetch(&s, k, &items, &ignored) < 0)
+			continue;
+		json_t *named = objects_named(items, text_at(t, "name"), false);
+		bool there = json_array_size(named) > 0;
+		if (!there)
+			objects_not_found(k, text_at(t, "name"), items);
+		json_decref(named);
+		json_decref(items);
+		if (!there)
+			return ERR_NOT_FOUND;
+	}
+	return r;
+}
+
 /* -f FILE and further operands. */
 static int load_files(const struct opts *o, struct labfile *f, struct err *err)
 {
@@ -183,7 +210,10 @@ int verb_delete(const struct opts *o, struct err *err)
 		json_decref(list);
 		return r;
 	}
-	return send_change(o, "delete", json_pack("{s:o}", "objects", list), NULL, err);
+	r = send_change(o, "delete", json_pack("{s:O}", "objects", list), NULL, err);
+	r = tell_missing(o, list, r, err);
+	json_decref(list);
+	return r;
 }
 
 /* ---- scale ----------------------------------------------------------------------------------- */
@@ -204,8 +234,13 @@ int verb_scale(const struct opts *o, struct err *err)
 		return err_setc(err, EINVAL, ERR_USAGE,
 				"--replicas %s: it is a number from 0 to %u", text ? text : "",
 				MAX_PODS);
-	return send_change(
+	r = send_change(
 		o, "scale",
 		json_pack("{s:s, s:s, s:i}", "ns", ns, "name", ask.v[0].name, "replicas", (int)n),
 		NULL, err);
+	json_t *target = json_array();
+	add_target(target, ask.v[0].kind->kind, ns, ask.v[0].name);
+	r = tell_missing(o, target, r, err);
+	json_decref(target);
+	return r;
 }

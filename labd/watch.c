@@ -26,7 +26,7 @@
 #define RETRY_MS     10000 /* after a failure, doubling: kubelet's back-off */
 #define RETRY_MAX_MS 300000
 
-enum { TENDED, TEND_FAILED, TEND_BUSY }; /* a child's exit code */
+enum { TENDED, TEND_FAILED, TEND_BUSY, TEND_IDLE }; /* a child's exit code */
 
 struct watched_node {
 	struct watched_node *next;
@@ -103,7 +103,7 @@ static _Noreturn void child(const struct watched_lab *l)
 	int r = lab_tend(&s->engine, l->name, l->ids, l->all ? 0 : l->n_ids, &err);
 	if (r < 0 && r != -EBUSY)
 		log_error("lab %s: seeing to its pods: %s", l->name, err.text);
-	_exit(r == -EBUSY ? TEND_BUSY : r < 0 ? TEND_FAILED : TENDED);
+	_exit(r == -EBUSY ? TEND_BUSY : r < 0 ? TEND_FAILED : r == 0 ? TEND_IDLE : TENDED);
 }
 
 /* If there is anything to look at, and nobody does, and it is time. */
@@ -149,7 +149,7 @@ void watch_ended(struct watch *w, pid_t pid, int status)
 	int code = WIFEXITED(status) ? WEXITSTATUS(status) : TEND_FAILED;
 	int64_t took = now_ms() - mine->began;
 	mine->child = 0;
-	mine->all |= code != TENDED;
+	mine->all |= code == TEND_FAILED || code == TEND_BUSY;
 	mine->busy = code == TEND_BUSY && !mine->others_ended;
 	if (code == TEND_FAILED)
 		mine->retry = !mine->retry		       ? RETRY_MS
@@ -157,8 +157,8 @@ void watch_ended(struct watch *w, pid_t pid, int status)
 							       : RETRY_MAX_MS;
 	else
 		mine->retry = 0;
-	unsigned pause = took * REST_SHARE > REST_MS ? (unsigned)took * REST_SHARE : REST_MS;
-	rest(mine, mine->retry ? mine->retry : pause);
+	int64_t pause = code == TENDED ? took : took * REST_SHARE;
+	rest(mine, mine->retry ? mine->retry : pause > REST_MS ? (unsigned)pause : REST_MS);
 }
 
 /* ---- hearing --------------------------------------------------------------------------------- */

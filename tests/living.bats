@@ -94,6 +94,12 @@ as_it_should_be() {
 	# by node ports too, and on every node
 	port=$(labctl get svc/web -o json | jq -r '.spec.ports[0].nodePort')
 	labctl exec node/n2 -- curl -sf -m 2 "http://192.0.2.13:$port/hostname"
+	run labctl describe deploy/web
+	[ "$(grep -cE '^Pod web-.* on n[123]: 10\.244\.' <<<"$output")" = 4 ]
+	has '^Kernel, node n1:$'
+	has '^Drift:  none'
+	run labctl describe endpointslice/web-1
+	[ "$(grep -c -- '-j KUBE-SEP-' <<<"$output")" = 8 ] # two ports, four pods
 
 	labctl scale deploy web --replicas 1
 	[ "$(web_pods | wc -l)" = 1 ]
@@ -177,6 +183,11 @@ same_tables() {
 	as_it_should_be
 	run labctl delete "pod/$victim"
 	[ "$status" = 3 ]
+	has "^Error from server \(NotFound\): pods \"$victim\" not found$"
+	run labctl scale deploy/wep --replicas 2
+	[ "$status" = 3 ]
+	has '^Error from server \(NotFound\): deployments.apps "wep" not found$'
+	has 'did you mean web\?'
 }
 
 @test "a new Service works at once, by its name; deleted, nothing of it stays" {
@@ -569,6 +580,11 @@ web_pods_by_journal() { awk '$1 == "proc" && $2 ~ /-web-/ {print $3}' "$TEST_DIR
 	kill -9 "$first"
 	gone() { ! kill -0 "$first" 2>/dev/null; }
 	until_ gone
+	run labctl get nodes --no-headers
+	has '^n2 +NotReady '
+	has '^n1 +Ready '
+	run labctl describe node/n2
+	has '^  n2: its first process is gone$'
 	run labctl diff
 	[ "$status" = 4 ]
 	has '^n2: its first process is gone$'

@@ -256,6 +256,7 @@ static int place(struct reader *x, const struct journal *j, struct err *err)
 	int r = site_open(x->s, j, x->m->ns, err);
 	if (r <= 0) {
 		x->ret->gone = "it does not run";
+		*vec_push(x->a, &x->ret->drift) = "its first process is gone";
 		return r;
 	}
 	links(x);

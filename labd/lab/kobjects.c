@@ -364,6 +364,14 @@ static const char *kubelet_version(enum kube_version v)
 	return names[v];
 }
 
+static bool node_runs(const struct list *l, const struct cnode *n)
+{
+	vec_foreach (const struct dns, ns, &l->s->desired->ns)
+		if (ns->kind == DNS_NODE && ns->node == n->index)
+			return !l->live || l->live->alive(l->live->arg, ns->name);
+	return true;
+}
+
 static void add_nodes(struct list *l)
 {
 	const struct cluster *c = l->s->cluster;
@@ -386,7 +394,7 @@ static void add_nodes(struct list *l)
 		set_missing(status, "addresses",
 			    json_pack("[{s:s, s:s}, {s:s, s:s}]", "type", "InternalIP", "address",
 				      IP4(n->ip), "type", "Hostname", "address", n->name));
-		set(status, "conditions", json_pack("[o]", condition(l, "Ready", true)));
+		set(status, "conditions", json_pack("[o]", condition(l, "Ready", node_runs(l, n))));
 		json_t *info = sub(status, "nodeInfo");
 		set_str(info, "kubeletVersion", kubelet_version(c->kubernetes));
 		set_str(info, "kernelVersion", u.release);

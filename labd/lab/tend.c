@@ -133,7 +133,8 @@ static int follow(const struct engine *e, const char *name, const char *dir, str
 	json_decref(l->pods);
 	l->pods = pod_status_load(dir);
 	pod_status_told(l->pods);
-	return store(dir, l->pods, err);
+	r = store(dir, l->pods, err);
+	return r < 0 ? r : 1;
 }
 
 static int tend(const struct engine *e, const char *name, const char *dir, struct look *l,
