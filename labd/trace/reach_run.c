@@ -3,7 +3,8 @@
  * See reach_run.h. A window of probes is under way; one that ends makes room for the next. What has
  * to be answered gets time for a lost SYN to be sent again; what has to be dropped is given up as
  * soon as it has been silent for several times as long as the slowest answer took: a packet that
- * does get through is as fast as the others.
+ * does get through is as fast as the others. What has to be refused by ICMP goes first: the
+ * kernel sends few of these, and they are for those.
  */
 #include "labd/trace/reach_run.h"
 
@@ -27,6 +28,7 @@
 #define SILENT_MS     300  /* at least, of what must not be answered */
 #define SILENT_FACTOR 4
 #define WAIT_MAX_MS   5000
+#define AGAIN_US      1000000 /* a datagram is sent again, as TCP does it by itself */
 #define TICK_MS	      20
 #define TELL_US	      1000000
 
@@ -35,7 +37,7 @@ struct slot {
 	struct rec_probe probe;
 	const struct reach *check; /* NULL: a listener */
 	struct reach_result *result;
-	int64_t start_us;
+	int64_t start_us, sent_us;
 };
 
 struct run {
@@ -44,6 +46,7 @@ struct run {
 	struct arena *a;
 	struct reach_result *results, *listeners;
 	size_t next, total; /* listeners first */
+	size_t *order;	    /* of the checks */
 	struct nlns home;
 	int in; /* namespace the thread is in; -1: home */
 	double slowest_ms;
@@ -95,16 +98,27 @@ static void set_question(struct fire *f, const struct reach *r)
 	f->query_len = sizeof(hostname) - 1;
 }
 
+/* A datagram that a rule of the sender's own namespace drops is an error of the send itself. That
+ * it was refused is still to be heard then, or nothing. */
+static void send_it(struct slot *s)
+{
+	s->sent_us = now_us();
+	fire_start(&s->fire);
+	if (s->fire.state == FIRE_DONE && s->probe.error == EPERM)
+		s->fire.state = FIRE_WAITING;
+}
+
 static void begin(struct run *x, struct slot *s, size_t n)
 {
 	size_t n_listeners = x->list->listeners.n;
 	bool listener = n < n_listeners;
 	const struct reach_listener *l = listener ? &x->list->listeners.v[n] : NULL;
-	const struct reach *r = listener ? NULL : &x->list->v.v[n - n_listeners];
+	size_t check = listener ? 0 : x->order[n - n_listeners];
+	const struct reach *r = listener ? NULL : &x->list->v.v[check];
 	struct err err = {0};
 
 	s->check = r;
-	s->result = listener ? &x->listeners[n] : &x->results[n - n_listeners];
+	s->result = listener ? &x->listeners[n] : &x->results[check];
 	*s->result = (struct reach_result){.got = GOT_NOTHING};
 	s->probe = (struct rec_probe){.proto = listener ? "tcp" : proto_of(r->how),
 				      .dst = listener ? l->ip : r->ip,
@@ -118,7 +132,7 @@ static void begin(struct run *x, struct slot *s, size_t n)
 		return;
 	}
 	s->start_us = now_us();
-	fire_start(&s->fire);
+	send_it(s);
 }
 
 /* ---- ending ---------------------------------------------------------------------------------- */
@@ -204,10 +218,23 @@ static void look(struct run *x, struct slot *s, bool ready)
 {
 	if (ready)
 		fire_step(&s->fire);
+	if (s->fire.state == FIRE_WAITING && strcmp(s->probe.proto, "udp") == 0 &&
+	    now_us() - s->sent_us > AGAIN_US)
+		send_it(s);
 	if (!enough(x, s) && now_us() - s->start_us > patience_us(x, s))
 		fire_give_up(&s->fire);
 	if (enough(x, s))
 		end(x, s);
+}
+
+static void set_order(struct run *x)
+{
+	size_t n = 0;
+	x->order = arena_new_array(x->a, size_t, x->list->v.n + 1);
+	for (int pass = 0; pass < 2; pass++)
+		for (size_t i = 0; i < x->list->v.n; i++)
+			if (x->list->v.v[i].by_icmp == !pass)
+				x->order[n++] = i;
 }
 
 void reach_run(const struct stored *lab, const struct reach_list *list, struct arena *a,
@@ -225,6 +252,7 @@ void reach_run(const struct stored *lab, const struct reach_list *list, struct a
 			  .total = list->listeners.n + list->v.n,
 			  .home = NLNS_INIT,
 			  .in = -1};
+	set_order(x);
 	for (size_t i = 0; i < WINDOW; i++)
 		x->slots[i].fire.fd = -1;
 	pace_step("pairs", (int)x->total, 0, 1);

@@ -102,13 +102,19 @@ static bool is_vxlan(const struct ip_pool *p)
 	return p->vxlan != ENCAP_NEVER;
 }
 
+bool calico_tunnels(const struct cnode *n, const struct cnode *other, const struct ip_pool *pool)
+{
+	enum encap mode = is_vxlan(pool) ? pool->vxlan : pool->ipip;
+	return mode == ENCAP_ALWAYS ||
+	       (mode == ENCAP_CROSS_SUBNET && n->underlay != other->underlay);
+}
+
 /* The destination's pool decides. */
 bool calico_route_to(struct dbuild *b, const struct cnode *n, const struct cnode *other,
 		     const struct ip_pool *pool, struct droute *ret)
 {
 	bool near = n->underlay == other->underlay;
-	enum encap mode = is_vxlan(pool) ? pool->vxlan : pool->ipip;
-	bool tunnel = mode == ENCAP_ALWAYS || (mode == ENCAP_CROSS_SUBNET && !near);
+	bool tunnel = calico_tunnels(n, other, pool);
 	struct droute r = {.via = other->ip};
 
 	r.proto = is_vxlan(pool) ? RTP_CALICO : RTP_BIRD;

@@ -14,5 +14,7 @@
 /* What Felix of cluster->kubernetes' generation is configured with on a node. */
 void calico_felix_config(struct arena *a, const struct cluster *c, int node,
 			 struct felix_config *ret);
+/* Does what goes from n to pods of another node go through the pool's tunnel? */
+bool calico_tunnels(const struct cnode *n, const struct cnode *other, const struct ip_pool *pool);
 
 #endif

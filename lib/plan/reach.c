@@ -6,13 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/plan/calico.h"
 #include "lib/plan/dnsmasq.h"
 #include "lib/plan/proxy_health.h"
 #include "lib/plan/proxy_plan.h"
 #include "lib/plan/reach_listen.h"
 #include "lib/plan/reach_policy.h"
 
-#define NO_LISTENER "nothing listens there"
+#define NO_LISTENER  "nothing listens there"
+#define NO_ENDPOINTS "no endpoints"
 
 /* Who has an address: a pod, or else a node. */
 struct owner {
@@ -133,9 +135,16 @@ static void add_endpoint(struct builder *b, struct reach *r, const struct reach_
 	const char *denied = reach_denied(b->a, b->c, &b->policies, p);
 	enum listens l =
 		ns < 0 ? LISTENS_UNKNOWN : reach_listens(ports_of(b, ns), p->proto, p->port);
+	/* agnhost's UDP answers leave from the address that their route has, and conntrack does not
+	 * know them: to a pod of the same node that is cni0's. */
+	bool astray = b->c->cni == CNI_FLANNEL && p->proto == PROTO_UDP && !r->name && p->src.pod &&
+		      p->src.pod->node == p->dst.node && l == LISTENS_YES;
 	if (denied) {
 		o->dropped++;
 		o->why = denied;
+	} else if (astray) {
+		o->dropped++;
+		o->why = "a hostNetwork pod answers from cni0's address";
 	} else if (l == LISTENS_NO) {
 		o->refused++;
 		o->why = NO_LISTENER;
@@ -173,16 +182,42 @@ struct way {
 	bool masquerade; /* the source becomes the node's before the packet leaves it */
 };
 
-static void without_endpoints(const struct builder *b, struct reach *r, const struct way *w)
+static void without_endpoints(struct builder *b, struct reach *r, const struct origin *from,
+			      const struct way *w)
 {
 	bool reject = w->fate == SVC_REJECT;
 	r->want = reject ? REACH_REFUSED : REACH_DROPPED;
-	r->why = reject ? "no endpoints"
+	r->why = reject ? NO_ENDPOINTS
 			: arena_printf(b->a, "policy Local, and no endpoint on %s", w->node->name);
+	/* Calico's chains are before those that reject; but those of nftables are before all of
+	 * iptables, and from 1.33 on at the same priority. */
+	struct reach_packet p = {.src = from->end,
+				 .dst = {.ip = r->ip, .node = -1},
+				 .proto = w->p->port->port->proto,
+				 .port = r->port};
+	const char *denied = reject ? reach_denied(b->a, b->c, &b->policies, &p) : NULL;
+	bool nft = b->c->proxy.mode == PROXY_NFTABLES;
+	if (denied && (!nft || b->c->kubernetes > KUBE_1_32)) {
+		r->want = nft ? REACH_CLOSED : REACH_DROPPED;
+		r->why = denied;
+	}
 	/* IPVS answers "port unreachable" for a virtual server without destinations, whatever the
 	 * reason; in userspace mode a connection is taken and closed. */
 	if (b->c->proxy.mode == PROXY_IPVS || b->c->proxy.mode == PROXY_USERSPACE)
 		r->want = REACH_CLOSED;
+}
+
+/* A node itself, to somebody else's eyes: into a tunnel it sends from the tunnel's address. */
+static struct reach_end as_node(const struct builder *b, const struct cnode *n,
+				const struct reach_end *dst)
+{
+	const struct cnode *other = dst->pod ? &b->c->nodes.v[dst->pod->node] : n;
+	bool tunnel = false;
+	vec_foreach (const struct block, k, &b->c->blocks)
+		if (other != n && cidr_has(k->cidr, dst->ip))
+			tunnel = calico_tunnels(n, other, k->pool);
+	return (struct reach_end){.ip = tunnel && n->tunnel_ip ? n->tunnel_ip : n->ip,
+				  .node = n->index};
 }
 
 static void expect(struct builder *b, struct reach *r, const struct origin *from,
@@ -198,7 +233,7 @@ static void expect(struct builder *b, struct reach *r, const struct origin *from
 		return;
 	}
 	if (!w->eps->n) {
-		without_endpoints(b, r, w);
+		without_endpoints(b, r, from, w);
 		return;
 	}
 	vec_foreach (const struct cendpoint *, ep, w->eps) {
@@ -207,14 +242,15 @@ static void expect(struct builder *b, struct reach *r, const struct origin *from
 					 .proto = w->p->port->port->proto,
 					 .port = (*ep)->port};
 		int at = p.dst.pod ? p.dst.pod->node : p.dst.node;
-		if (relayed || (w->masquerade && at != w->node->index)) {
-			ip4 tunnel = w->node->tunnel_ip;
-			p.src = (struct reach_end){.ip = tunnel ? tunnel : w->node->ip,
-						   .node = w->node->index};
-		}
+		if (relayed || (w->masquerade && at != w->node->index))
+			p.seen = as_node(b, w->node, &p.dst);
+		if (relayed)
+			p.src = p.seen;
 		add_endpoint(b, r, &p, &o);
 	}
 	settle(r, &o);
+	if (relayed && r->want == REACH_DROPPED) /* the relay gives up, and closes */
+		r->want = REACH_CLOSED;
 }
 
 /* ---- Services ---- */
@@ -364,6 +400,8 @@ static void pod_to_pod(struct builder *b, const struct origin *from, size_t pod)
 	const struct cpod *to = &b->c->pods.v[pod];
 	struct reach_packet p = {
 		.src = from->end, .dst = end_of(b, to->ip), .icmp = true, .proto = PROTO_TCP};
+	if (from->end.node >= 0)
+		p.src = as_node(b, &b->c->nodes.v[from->end.node], &p.dst);
 	const struct reach_ports none = {.others = false};
 	const struct reach_ports *ports = to->host_network ? &none : ports_of(b, b->pod_ns[pod]);
 	struct reach *r = add(b, "pod", from, to->name);
@@ -428,6 +466,29 @@ static void names(struct builder *b, const struct origin *from)
 
 /* ---- all of it ---- */
 
+static bool by_icmp(const struct reach *r)
+{
+	return r->want == REACH_REFUSED &&
+	       (r->how == REACH_UDP || strcmp(r->why, NO_ENDPOINTS) == 0);
+}
+
+/* Of the checks from v[at] on, which are one place's: it insists on some of these only. */
+static size_t spare_icmp(struct reach_list *l, size_t at)
+{
+	size_t n = 0, i = 0, end = at;
+	for (; end < l->v.n && l->v.v[end].from == l->v.v[at].from; end++)
+		n += l->v.v[end].by_icmp = by_icmp(&l->v.v[end]);
+	size_t stride = (n + REACH_ICMP_MAX - 1) / REACH_ICMP_MAX;
+	for (size_t k = at; k < end; k++) {
+		struct reach *r = &l->v.v[k];
+		if (!r->by_icmp || i++ % stride == (size_t)r->from % stride)
+			continue;
+		r->by_icmp = false;
+		r->want = REACH_CLOSED;
+	}
+	return end;
+}
+
 static void find_places(struct builder *b)
 {
 	b->pod_ns = arena_new_array(b->a, int, b->c->pods.n + 1);
@@ -489,6 +550,8 @@ void reach_build(struct arena *a, const struct desired *d, struct reach_list *re
 	b.ports = arena_new_array(a, const struct reach_ports *, d->ns.n + 1);
 	from_pods(&b);
 	from_hosts(&b);
+	for (size_t i = 0; i < ret->v.n;)
+		i = spare_icmp(ret, i);
 }
 
 /* ---- judging ---- */

@@ -19,6 +19,11 @@
  * for all namespaces together (net.ipv4.neigh.default.gc_thresh3). */
 #define REACH_PAIRS_MAX 400
 
+/* Refusals by ICMP that one place insists on; where there are more, silence is right for the
+ * others. The kernel says "port unreachable" to one address six times, then once a second
+ * (net.ipv4.icmp_ratelimit), and a redirect sets its count back to none. */
+#define REACH_ICMP_MAX 3
+
 enum reach_how { REACH_PING, REACH_TCP, REACH_UDP, REACH_NAME, REACH_HTTP };
 
 enum reach_want {
@@ -48,7 +53,8 @@ struct reach {
 	vec_of(ip4) answers; /* of REACH_NAME: the right ones; none: the name must not exist */
 	unsigned status;     /* of REACH_HTTP */
 	enum reach_want want;
-	const char *why;       /* of all but REACH_OPEN; else NULL */
+	bool by_icmp;	 /* REACH_REFUSED by a message of which there are few: send it early */
+	const char *why; /* of all but REACH_OPEN; else NULL */
 	vec_of(int) listeners; /* refused is right too where one of these is refused */
 };
 

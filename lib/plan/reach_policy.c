@@ -96,10 +96,13 @@ const char *reach_denied(struct arena *a, const struct cluster *c, struct reach_
 	e = p->src.pod ? limits_of(a, c, all, p->src.pod) : NULL;
 	if (e && !passes(a, c, &e->out, false, p))
 		return arena_printf(a, "NetworkPolicy %s (egress)", e->out.v[0]->obj->meta.name);
-	if (!p->dst.pod || p->src.node == p->dst.pod->node)
+	struct reach_packet in = *p;
+	if (p->seen.ip)
+		in.src = p->seen;
+	if (!p->dst.pod || in.src.node == p->dst.pod->node)
 		return NULL;
 	e = limits_of(a, c, all, p->dst.pod);
-	if (!passes(a, c, &e->in, true, p))
+	if (!passes(a, c, &e->in, true, &in))
 		return arena_printf(a, "NetworkPolicy %s (ingress)", e->in.v[0]->obj->meta.name);
 	return NULL;
 }

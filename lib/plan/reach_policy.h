@@ -18,6 +18,7 @@ struct reach_end {
 
 struct reach_packet {
 	struct reach_end src, dst;
+	struct reach_end seen; /* who it is from for dst, behind masquerading; ip 0: src */
 	bool icmp;
 	enum proto proto;
 	uint16_t port; /* of dst, behind all translation */

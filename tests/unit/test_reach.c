@@ -156,6 +156,14 @@ static void test_modes(void **state)
 	check(&cali, &c, "nodeport client node1:30080", REACH_OPEN, NULL);
 	check(&cali, &c, "service far default/int:80", REACH_DROPPED,
 	      "REDIRECT: Calico's device of the pod has no address");
+	/* It takes what a policy then keeps it from handing on. */
+	_plan_ struct plan shut =
+		plan_of(LAB("  cni: calico\n  kubernetes: \"1.23\"\n")
+				LOCAL POLICY("shut", "podSelector: {}"),
+			&(struct cluster_opts){.mode = &(enum proxy_mode){PROXY_USERSPACE}});
+	struct reach_list s = {0};
+	check(&shut, &s, "nodeport client node1:30080", REACH_CLOSED,
+	      "NetworkPolicy shut (ingress)");
 }
 
 static void test_policies(void **state)
@@ -205,11 +213,69 @@ static void test_policies(void **state)
 	check(&n, &k, "service near default/kubernetes:443", REACH_DROPPED,
 	      "NetworkPolicy named (egress)");
 	check(&n, &k, "pod near web:8080", REACH_OPEN, NULL);
+	/* A policy drops what kube-proxy's chains would reject behind Calico's; nftables' are
+	 * before.
+	 */
+	const char *none = LAB("  cni: calico\n") PODS SERVICE("none", "ports: [{port: 80}]")
+		POLICY("shut", "podSelector: {matchLabels: {app: far}}, policyTypes: [Egress]");
+	_plan_ struct plan d = plan_of(none, NULL);
+	struct reach_list j = {0};
+	check(&d, &j, "service far default/none:80", REACH_DROPPED, "NetworkPolicy shut (egress)");
+	check(&d, &j, "service near default/none:80", REACH_REFUSED, "no endpoints");
+	_plan_ struct plan e =
+		plan_of(none, &(struct cluster_opts){.mode = &(enum proxy_mode){PROXY_NFTABLES}});
+	struct reach_list o = {0};
+	check(&e, &o, "service far default/none:80", REACH_REFUSED, "no endpoints");
+	_plan_ struct plan g = plan_of(
+		LAB("  cni: calico\n  kubernetes: \"1.36\"\n") PODS SERVICE("none",
+									    "ports: [{port: 80}]")
+			POLICY("shut",
+			       "podSelector: {matchLabels: {app: far}}, policyTypes: [Egress]"),
+		&(struct cluster_opts){.mode = &(enum proxy_mode){PROXY_NFTABLES}});
+	struct reach_list q = {0};
+	check(&g, &q, "service far default/none:80", REACH_CLOSED, "NetworkPolicy shut (egress)");
 	/* flannel enforces nothing. */
 	_plan_ struct plan f =
 		plan_of(LAB("  cni: flannel\n") PODS POLICY("web", "podSelector: {}"), NULL);
 	struct reach_list m = {0};
 	check(&f, &m, "pod near web", REACH_OPEN, NULL);
+}
+
+#define POOL(mode)                                                                                 \
+	"---\napiVersion: crd.projectcalico.org/v1\nkind: IPPool\nmetadata: {name: p}\n"           \
+	"spec: {cidr: 10.244.0.0/16, " mode "}\n"
+#define MASQUERADE_ALL                                                                             \
+	"---\napiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\n"        \
+	"iptables: {masqueradeAll: true}\n"
+#define WEB_SERVICE SERVICE("web", "selector: {app: web}, ports: [{port: 80, targetPort: 8080}]")
+
+/* A masqueraded packet left its pod as the pod's own, and comes in as the node's: from the tunnel's
+ * address where it goes through one. */
+static void test_masqueraded(void **state)
+{
+	static const char *const ways[] = {POOL("ipipMode: Always"), POOL("ipipMode: CrossSubnet"),
+					   POOL("ipipMode: Never, vxlanMode: Always"),
+					   POOL("ipipMode: Never")};
+	for (size_t i = 0; i < ARRAY_SIZE(ways); i++) {
+		bool tunnel = i % 2 == 0;
+		_strbuf_ struct strbuf yaml = STRBUF_INIT;
+		strbuf_addf(&yaml, "%s%s",
+			    LAB("  cni: calico\n") PODS WEB_SERVICE MASQUERADE_ALL POLICY(
+				    "odd", "podSelector: {matchLabels: {app: odd}}, "
+					   "policyTypes: [Egress]")
+				    POLICY("web", "podSelector: {matchLabels: {app: web}}, "
+						  "ingress: [{from: [{ipBlock: {cidr: "
+						  "10.244.0.0/16}}]}]"),
+			    ways[i]);
+		_plan_ struct plan p = plan_of(strbuf_str(&yaml), NULL);
+		struct reach_list l = {0};
+		check(&p, &l, "service odd default/web:80", REACH_DROPPED,
+		      "NetworkPolicy odd (egress)");
+		check(&p, &l, "service near default/web:80", REACH_OPEN, NULL);
+		check(&p, &l, "service far default/web:80", tunnel ? REACH_OPEN : REACH_DROPPED,
+		      tunnel ? NULL : "NetworkPolicy web (ingress)");
+		check(&p, &l, "pod far web:8080", REACH_OPEN, NULL);
+	}
 }
 
 /* A lab of very many pods is not tried whole, and says so; every Service still is, by somebody. */
@@ -241,6 +307,55 @@ static void test_many(void **state)
 	assert_in_range(services, REACH_PAIRS_MAX / 2, 2 * REACH_PAIRS_MAX);
 	for (size_t i = 0; i < 300; i++)
 		assert_true(tried[i]);
+}
+
+/* A UDP server of a node answers its own pods from cni0's address, which was not asked. */
+static void test_host_udp(void **state)
+{
+	_plan_ struct plan p = plan_of(
+		LAB("  cni: flannel\n") PODS
+		"---\napiVersion: v1\nkind: Pod\nmetadata: {name: host, labels: {app: "
+		"host}}\nspec: "
+		"{nodeName: node1, hostNetwork: true, containers: [{name: c, image: agnhost, args: "
+		"[netexec, --http-port=8080, --udp-port=8081]}]}\n" SERVICE(
+			"host",
+			"selector: {app: host}, ports: [{name: u, port: 53, targetPort: 8081, "
+			"protocol: UDP}, {name: t, port: 80, targetPort: 8080}]"),
+		NULL);
+	struct reach_list l = {0};
+	check(&p, &l, "service far default/host:53/udp", REACH_DROPPED,
+	      "a hostNetwork pod answers from cni0's address");
+	check(&p, &l, "service far default/host:80", REACH_OPEN, NULL);
+	check(&p, &l, "service near default/host:53/udp", REACH_OPEN, NULL);
+}
+
+/* The kernel refuses so often only: each pod insists on some, and every Service is one of them. */
+static void test_many_refusals(void **state)
+{
+	_strbuf_ struct strbuf yaml = STRBUF_INIT;
+	strbuf_adds(&yaml, LAB("  cni: flannel\n") PODS);
+	for (unsigned i = 0; i < 12; i++)
+		strbuf_addf(&yaml, SERVICE("s%u", "ports: [{port: 80}]"), i);
+	_plan_ struct plan p = plan_of(strbuf_str(&yaml), NULL);
+	struct reach_list l = {0};
+	bool insisted[12] = {false};
+	size_t strict = 0, lax = 0;
+	reach_build(p.arena, p.desired, &l);
+	vec_foreach (const struct reach, r, &l.v) {
+		unsigned n;
+		if (sscanf(r->to, "default/s%u:80", &n) != 1)
+			continue;
+		bool insists = r->want == REACH_REFUSED;
+		assert_true(insists || r->want == REACH_CLOSED);
+		assert_string_equal(r->why, "no endpoints");
+		insisted[n] |= insists;
+		if (strcmp(r->from_name, "far") == 0)
+			*(insists ? &strict : &lax) += 1;
+	}
+	assert_in_range(strict, 1, REACH_ICMP_MAX);
+	assert_int_equal(strict + lax, 12);
+	for (size_t i = 0; i < 12; i++)
+		assert_true(insisted[i]);
 }
 
 static void test_judge(void **state)
@@ -278,9 +393,11 @@ static void test_judge(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_services), cmocka_unit_test(test_traffic_policies),
-		cmocka_unit_test(test_modes),	 cmocka_unit_test(test_policies),
-		cmocka_unit_test(test_judge),	 cmocka_unit_test(test_many),
+		cmocka_unit_test(test_services),      cmocka_unit_test(test_traffic_policies),
+		cmocka_unit_test(test_modes),	      cmocka_unit_test(test_policies),
+		cmocka_unit_test(test_judge),	      cmocka_unit_test(test_masqueraded),
+		cmocka_unit_test(test_host_udp),      cmocka_unit_test(test_many),
+		cmocka_unit_test(test_many_refusals),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
