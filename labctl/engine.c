@@ -155,7 +155,7 @@ int engine_start(const struct engine_start *s, struct err *err)
 	struct err own;
 	if (!err)
 		err = &own;
-	if (client_answers(s->kind))
+	if (client_answers_soon_asked(s->kind))
 		return 0;
 	bool tell = s->kind == ENGINE_GUEST && isatty(STDERR_FILENO);
 	_close_ int fd = -1;
@@ -247,10 +247,7 @@ static int try_start(enum engine_kind k, const struct desired *d, bool *falls_ba
 
 static int try_host(const struct desired *d, bool *falls_back, struct err *err)
 {
-	struct wire w;
-	int r = client_connect(ENGINE_HOST, &w, err);
-	wire_close(&w);
-	if (r < 0 && geteuid() != 0) {
+	if (!client_answers_soon_asked(ENGINE_HOST) && geteuid() != 0) {
 		err_setc(err, EPERM, ERR_DENIED, "the host engine needs root");
 		return err_hint(err, "sudo labctl up ..., or --engine user or guest, which need no "
 				     "rights");

@@ -134,13 +134,11 @@ static const struct cpod *client_pod(const struct cluster *c, const struct csvc 
 }
 
 /* The last line: a command that shows the lab at work. */
-static void print_try(const struct cluster *c, const char *lab)
+static void print_try(const struct cluster *c, const char *lab, bool only)
 {
 	const struct csvc *s = web_service(c);
 	const struct cpod *from = client_pod(c, s);
-	json_t *labs = client_all_labs();
-	const char *flag = json_array_size(labs) > 1 ? " -l " : "", *name = *flag ? lab : "";
-	json_decref(labs);
+	const char *flag = only ? "" : " -l ", *name = only ? "" : lab;
 	char where[MAX_NAME + 1];
 	if (from && s) {
 		short_name(c, from, where, sizeof(where));
@@ -156,6 +154,18 @@ static const char *text_at(const json_t *o, const char *key, const char *def)
 {
 	const char *s = json_string_value(json_object_get(o, key));
 	return s ? s : def;
+}
+
+/* Is the lab that came up the only one, of all engines? */
+static bool is_only(enum engine_kind k, const json_t *result)
+{
+	size_t n = (size_t)json_integer_value(json_object_get(result, "labs"));
+	for (int i = 0; i < ENGINE_COUNT; i++) {
+		json_t *labs = i == (int)k ? NULL : client_labs((enum engine_kind)i);
+		n += json_array_size(labs);
+		json_decref(labs);
+	}
+	return n < 2;
 }
 
 static void print_up(const struct cluster *c, enum engine_kind k, const json_t *result)
@@ -174,7 +184,7 @@ static void print_up(const struct cluster *c, enum engine_kind k, const json_t *
 		       name, c->nodes.n, plural(c->nodes.n), c->pods.n, plural(c->pods.n),
 		       c->hosts.n, plural(c->hosts.n), engine_name(k),
 		       (long long)json_integer_value(json_object_get(result, "took_ms")));
-	print_try(c, name);
+	print_try(c, name, is_only(k, result));
 }
 
 /* Images of a real cluster have no program here: say what answers in their place. */

@@ -58,28 +58,30 @@ static json_t *flows_json(const struct stored *s)
 	return list;
 }
 
-static json_t *describe_lab(const struct session *s, const struct stored *l, struct living *alive)
+static json_t *describe_lab(const struct session *s, const struct stored *l, const char *state)
 {
 	char when[32];
 	time_stamp(l->created, when);
 	const struct cluster *c = l->cluster;
 	const char *desc = l->objects->lab.description;
 	return json_pack("{s:s, s:s, s:s, s:s?, s:s, s:s, s:s, s:s, s:s?, s:i, s:i, s:i, s:s, s:o}",
-			 "name", l->name, "engine", s->server->engine.name, "state",
-			 condition(l, alive), "source", str_arg(l->meta, "source"), "description",
-			 desc ? desc : "", "cni", cni_str(c->cni), "kubernetes",
-			 kube_version_str(c->kubernetes), "proxyMode",
-			 proxy_mode_str(c->proxy.mode), "iptables", str_arg(l->meta, "backend"),
-			 "nodes", (int)c->nodes.n, "pods", (int)c->pods.n, "hosts", (int)c->hosts.n,
-			 "created", when, "flows", flows_json(l));
+			 "name", l->name, "engine", s->server->engine.name, "state", state,
+			 "source", str_arg(l->meta, "source"), "description", desc ? desc : "",
+			 "cni", cni_str(c->cni), "kubernetes", kube_version_str(c->kubernetes),
+			 "proxyMode", proxy_mode_str(c->proxy.mode), "iptables",
+			 str_arg(l->meta, "backend"), "nodes", (int)c->nodes.n, "pods",
+			 (int)c->pods.n, "hosts", (int)c->hosts.n, "created", when, "flows",
+			 flows_json(l));
 }
 
-json_t *lab_json(const struct session *s, const struct stored *l)
+json_t *lab_json(const struct session *s, const struct stored *l, bool new)
 {
 	struct living alive = {0};
+	if (new)
+		return describe_lab(s, l, "running");
 	if (journal_read(l->dir, l->arena, &alive.j, NULL) < 0)
 		alive.j.state = LAB_BUILDING;
-	return describe_lab(s, l, &alive);
+	return describe_lab(s, l, condition(l, &alive));
 }
 
 /* ---- the long way ---------------------------------------------------------------------------- */
@@ -105,7 +107,7 @@ static void living_close(struct living *l)
 /* So that the next one has it shorter. */
 static void keep_brief(const struct session *s, struct living *l)
 {
-	json_t *lab = describe_lab(s, &l->lab, l);
+	json_t *lab = describe_lab(s, &l->lab, condition(&l->lab, l));
 	json_t *pods = kobjects_list(&l->lab, "pods", NULL, &l->live, NULL);
 	brief_store(&l->lab, l->key, &l->j, pods, lab);
 	json_decref(pods);
@@ -165,7 +167,7 @@ static json_t *one_lab(const struct session *s, const char *name)
 		return lab;
 	}
 	if (living_open(s, name, &l, NULL) == 0) {
-		lab = describe_lab(s, &l.lab, &l);
+		lab = describe_lab(s, &l.lab, condition(&l.lab, &l));
 		keep_brief(s, &l);
 	}
 	living_close(&l);

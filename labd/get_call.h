@@ -5,8 +5,8 @@
 
 #include "labd/session.h"
 
-/* A lab as `ls` and `up` answer it; a new reference. */
-json_t *lab_json(const struct session *s, const struct stored *l);
+/* A lab as `ls` and `up` answer it; a new reference. new: it has just come up. */
+json_t *lab_json(const struct session *s, const struct stored *l, bool new);
 
 int ls_call(const struct session *s, json_t **ret);
 int get_call(struct session *s, const char *lab, const json_t *args, json_t **ret, struct err *err);

@@ -218,18 +218,18 @@ static int m_up(struct session *s, const json_t *args, json_t **ret, struct err 
 			   .progress = on_progress,
 			   .cancelled = on_cancel,
 			   .arg = s};
+	struct stored lab = {.lock = -1};
 	if (r == 0)
-		r = lab_up(engine(s), &u, &already, err);
+		r = lab_up(engine(s), &u, &lab, &already, err);
 	if (r < 0)
 		return r;
 	clock_gettime(CLOCK_MONOTONIC, &t1);
-	struct stored lab;
-	r = store_load(engine(s), name, &lab, err);
-	if (r < 0)
-		return r;
 	int ms = (int)((t1.tv_sec - t0.tv_sec) * 1000 + (t1.tv_nsec - t0.tv_nsec) / 1000000);
-	*ret = json_pack("{s:o, s:b, s:i, s:o}", "lab", lab_json(s, &lab), "already", already,
-			 "took_ms", ms, "notes", fallback_notes(&lab));
+	json_t *names = store_list(engine(s));
+	*ret = json_pack("{s:o, s:b, s:i, s:o, s:i}", "lab", lab_json(s, &lab, !already), "already",
+			 already, "took_ms", ms, "notes", fallback_notes(&lab), "labs",
+			 (int)json_array_size(names));
+	json_decref(names);
 	stored_free(&lab);
 	return 0;
 }

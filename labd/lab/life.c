@@ -257,8 +257,9 @@ static int create(struct build *b, struct err *err)
 		b->s.lab.nfacct, "no_ipvs", b->s.lab.no_ipvs, "documents", b->u->documents);
 	if (!meta)
 		return err_sys(err, ENOMEM, "lab \"%s\"", b->u->name);
+	b->s.lab.meta = meta;
+	b->s.lab.created = (time_t)json_integer_value(json_object_get(meta, "created"));
 	int r = store_create(b->s.e, b->u->name, meta, err);
-	json_decref(meta);
 	return r < 0 ? r : journal_add(b->s.lab.dir, err, "state building");
 }
 
@@ -284,11 +285,13 @@ static int derive(struct build *b, struct err *err)
 	return store_derive(b->u->name, b->u->documents, s, err);
 }
 
-int lab_up(const struct engine *e, const struct lab_up *u, bool *ret_already, struct err *err)
+int lab_up(const struct engine *e, const struct lab_up *u, struct stored *ret, bool *ret_already,
+	   struct err *err)
 {
 	struct build b = {.u = u};
 	site_init(&b.s, e, u->name);
 	*ret_already = false;
+	*ret = (struct stored){.lock = -1};
 	_lab_lock_ struct lab_lock lock;
 	int r = store_lock(&lock, e, u->name, false, err);
 	if (r == 0)
@@ -297,7 +300,8 @@ int lab_up(const struct engine *e, const struct lab_up *u, bool *ret_already, st
 		return r;
 	if (r == 1) {
 		*ret_already = true;
-		return compare(e, u, err);
+		r = compare(e, u, err);
+		return r < 0 ? r : store_load(e, u->name, ret, err);
 	}
 	r = derive(&b, err);
 	if (r == 0)
@@ -314,6 +318,8 @@ int lab_up(const struct engine *e, const struct lab_up *u, bool *ret_already, st
 				log_error("lab %s: undoing: %s", u->name, more.text);
 		}
 	}
+	if (r == 0)
+		*ret = site_take(&b.s);
 	site_free(&b.s);
 	return r;
 }

@@ -27,9 +27,11 @@ struct lab_up {
 
 /*
  * Build a lab. Idempotent: the same lab running already sets *ret_already. A lab of that name with
- * other contents is an error. On failure or cancellation everything is undone before it returns.
+ * other contents is an error. On failure or cancellation everything is undone before it returns. On
+ * success *ret is the lab, for stored_free().
  */
-int lab_up(const struct engine *e, const struct lab_up *u, bool *ret_already, struct err *err);
+int lab_up(const struct engine *e, const struct lab_up *u, struct stored *ret, bool *ret_already,
+	   struct err *err);
 
 /* Take a lab away. One that does not exist is success (*ret_was false). When this returns nothing
  * of it is to be seen; that its processes end, and what they held, is for reap_all() (reap.h),

@@ -61,7 +61,7 @@ int site_slots(struct site *s, struct err *err)
 	return 0;
 }
 
-void site_free(struct site *s)
+static void close_all(struct site *s)
 {
 	size_t n = s->procs ? s->lab.desired->ns.n : 0;
 	for (size_t i = 0; i < n; i++) {
@@ -75,7 +75,20 @@ void site_free(struct site *s)
 	free(s->netns);
 	s->procs = NULL;
 	s->netns = NULL;
+}
+
+void site_free(struct site *s)
+{
+	close_all(s);
 	stored_free(&s->lab);
+}
+
+struct stored site_take(struct site *s)
+{
+	struct stored lab = s->lab;
+	close_all(s);
+	s->lab = (struct stored){.lock = -1};
+	return lab;
 }
 
 /* ---- making ---------------------------------------------------------------------------------- */

@@ -30,6 +30,8 @@ struct cgroup_limits lab_bounds(const struct stored *s);
  * opened. */
 int site_slots(struct site *s, struct err *err);
 void site_free(struct site *s);
+/* Close all but the lab, which is the caller's then. */
+struct stored site_take(struct site *s);
 
 /* Is the name of namespace i under /run/netns still to be had? -EEXIST: somebody else has it. */
 int site_name_free(const struct site *s, int i, struct err *err);
