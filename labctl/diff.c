@@ -7,6 +7,8 @@
 #include "labctl/client.h"
 #include "labctl/verbs.h"
 #include "lib/base/cleanup.h"
+#include "lib/base/strbuf.h"
+#include "lib/view/term.h"
 
 static const char *text_at(const json_t *o, const char *key)
 {
@@ -21,7 +23,10 @@ static size_t print_items(const json_t *items)
 	json_t *v;
 	json_array_foreach ((json_t *)items, i, v) {
 		bool mended = json_is_true(json_object_get(v, "mended"));
-		printf("%s: %s%s\n", text_at(v, "where"), text_at(v, "text"),
+		_strbuf_ struct strbuf text =
+			STRBUF_INIT; /* with names that root of a node chose */
+		term_safe(text_at(v, "text"), &text);
+		printf("%s: %s%s\n", text_at(v, "where"), strbuf_str(&text),
 		       mended ? " (mended)" : "");
 		left += !mended;
 	}

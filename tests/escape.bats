@@ -138,6 +138,88 @@ refused() {
 	refused keys
 }
 
+@test "ranks: priorities, core dumps for the machine's handler, limits that root shares, control groups" {
+	refused ranks
+	run labctl -l flannel-vxlan exec busybox3 -- cat /proc/self/limits /proc/1/limits
+	[ "$(grep -cE '^Max core file size +[01] +[01] ' <<<"$output")" = 2 ]
+}
+
+@test "terminals: the machine's, labd's, line disciplines" {
+	refused terminals
+	run labctl -l flannel-vxlan exec busybox3 -- /tmp/escape terminals
+	has '^refused: TIOCSTI'
+}
+
+@test "addresses of the kernel's code and data" {
+	refused addresses
+}
+
+@test "sockets of other families, netlink that is the machine's" {
+	refused families
+	refused netlinks
+}
+
+@test "no setting that root of a node can write is the machine's" {
+	labctl -l flannel-vxlan exec -i node/node01 -- sh -c '
+		find /proc/sys/net -type f | while read -r f; do
+			v=$(cat $f 2>/dev/null)
+			case $v in "" | *[!0-9]*) continue ;; esac
+			n=$((v == 0 ? 1 : v - 1))
+			echo $n >$f && [ "$(cat $f)" = $n ] && echo "$f $v"
+		done 2>/dev/null' >"$TEST_DIR/changed"
+	[ "$(wc -l <"$TEST_DIR/changed")" -gt 300 ] # else it shows nothing
+	# Once more, all of them at once, between two pictures of the machine.
+	settings() { (cd / && cut -d" " -f1 "$TEST_DIR/changed" | xargs grep -H . 2>/dev/null) || true; }
+	settings >"$TEST_DIR/settings"
+	labctl -l flannel-vxlan exec -i node/node01 -- sh -c 'while read -r f v; do echo $v >$f; done 2>/dev/null' <"$TEST_DIR/changed"
+	settings | diff "$TEST_DIR/settings" -
+	labctl down flannel-vxlan
+	labctl up flannel-vxlan
+	put_escape labctl -l flannel-vxlan
+}
+
+@test "links that root of a pod or node plants where labd writes lead nowhere" {
+	echo mine >"$TEST_DIR/machine/target"
+	for place in busybox3 node/node01 node/master01 coredns; do
+		labctl -l flannel-vxlan exec "$place" -- sh -c '
+			for f in $(find /run /tmp /var -xdev -type f ! -name escape 2>/dev/null); do
+				rm -f $f && ln -s $1/target $f
+			done
+			for d in /run/netns /run/lock /run/etc /run/log /run/shm; do
+				rm -rf $d 2>/dev/null && ln -s $1 $d
+			done; true' sh "$TEST_DIR/machine" || true
+	done
+	labctl -l flannel-vxlan apply -f - <<<'{apiVersion: v1, kind: Service, metadata: {name: planted}, spec: {clusterIP: None, selector: {app: x}, ports: [{port: 1}]}}' || true
+	labctl -l flannel-vxlan scale deploy/nginx-deployment --replicas 3 || true
+	labctl -l flannel-vxlan diff --fix || true
+	labctl -l flannel-vxlan trace busybox3 nginx-deployment:80 || true
+	[ "$(cat "$TEST_DIR/machine/target")" = mine ]
+	[ "$(find "$TEST_DIR/machine" -mindepth 1 | wc -l)" = 2 ]
+	labctl down flannel-vxlan
+	state | diff "$TEST_DIR/state" -
+	labctl up flannel-vxlan
+	put_escape labctl -l flannel-vxlan
+}
+
+@test "names and comments that root of a node chose reach no terminal as control characters" {
+	labctl -l flannel-vxlan exec node/node01 -- sh -c '
+		n=$(printf "e\033[31m\007\302\233x")
+		ip link add "$n" type bridge && ip addr add 10.9.9.9/24 dev "$n" && ip link set "$n" up
+		ip route add 10.77.0.0/16 dev "$n"
+		c=$(printf "x\033]0;owned\007y")
+		iptables -t nat -I OUTPUT -m comment --comment "$c"
+		iptables -t nat -I PREROUTING -m comment --comment "$c"'
+	for call in diff 'describe node node01' 'describe svc nginx-deployment' 'trace busybox3 nginx-deployment:80' \
+		'trace node/node01 nginx-deployment:80 --list' 'trace node/node01 10.77.1.1:80'; do
+		# shellcheck disable=SC2086
+		run labctl -l flannel-vxlan $call
+		has '.'
+		! grep -qP '[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]' <<<"$output"
+	done
+	run labctl -l flannel-vxlan diff
+	has 'link e.\[31m..+x was added by hand'
+}
+
 @test "sockets: labd's own, the machine's, abstract ones" {
 	"$BUILD/tests/escape" listen labd-escape >"$TEST_DIR/listen" 3>&- &
 	listener=$!

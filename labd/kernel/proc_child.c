@@ -24,6 +24,8 @@
 #define NOFILE_SOFT 1024 /* more makes programs slow that close all they might have */
 #define NOFILE_HARD 524288
 #define LAST_SIGNAL 31
+#define CORE_BYTES  1	 /* less than any: not even to the machine's handler of core dumps */
+#define SIGNALS	    4096 /* pending; of the machine's limit for root, which root shares */
 
 struct proc_state proc_g = {
 	.init = -1, .mnt = -1, .null = -1, .release = -1, .event = -1, .pidns = -1};
@@ -149,6 +151,8 @@ int proc_pristine(unsigned keep, struct err *err)
 	umask(022);
 	if (close_range(keep, ~0u, CLOSE_RANGE_CLOEXEC) < 0)
 		return err_sys(err, errno, "close_range");
+	if (lower(RLIMIT_CORE, CORE_BYTES, err) < 0 || lower(RLIMIT_SIGPENDING, SIGNALS, err) < 0)
+		return err->code;
 	/* A user namespace with one id keeps its user's groups. */
 	if (syscall(SYS_setgroups, 0, NULL) < 0 && !rootless_single())
 		return err_sys(err, errno, "setgroups");

@@ -281,6 +281,20 @@ static int move_shared(int from, const char *name, struct err *err)
 	return 0;
 }
 
+/* Of /proc/sys/net what is the whole machine's, and can be written by any namespace's owner. */
+static int seal_shared_sysctls(unsigned long flags, struct err *err)
+{
+	static const char *const shared[] = {"proc/sys/net/netfilter/nf_hooks_lwtunnel"};
+	for (size_t i = 0; i < ARRAY_SIZE(shared); i++) {
+		if (mount(shared[i], shared[i], NULL, MS_BIND, NULL) < 0 && errno == ENOENT)
+			continue;
+		if (mount(NULL, shared[i], NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | flags, NULL) <
+		    0)
+			return err_sys(err, errno, "making /%s read-only", shared[i]);
+	}
+	return 0;
+}
+
 static int mount_proc(enum dns_kind kind, struct err *err)
 {
 	static const char *const masked[] = {"proc/kcore", "proc/keys", "proc/timer_list"};
@@ -295,6 +309,8 @@ static int mount_proc(enum dns_kind kind, struct err *err)
 	if (own_sysctls &&
 	    mount(NULL, "proc", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | flags, NULL) < 0)
 		return err_sys(err, errno, "making /proc read-only");
+	if (own_sysctls && seal_shared_sysctls(flags, err) < 0)
+		return err->code;
 	for (size_t i = 0; i < ARRAY_SIZE(masked); i++) {
 		if (mount("dev/null", masked[i], NULL, MS_BIND, NULL) < 0 && errno != ENOENT)
 			return err_sys(err, errno, "masking /%s", masked[i]);

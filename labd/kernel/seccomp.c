@@ -9,6 +9,7 @@
 #include <sched.h>
 #include <stdint.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -91,6 +92,10 @@ static const int ids[] = {
 	SYS_setresuid, SYS_setresgid, SYS_setgroups, SYS_setfsuid, SYS_setfsgid,
 };
 
+/* The others know no network namespaces (VSOCK reaches the hypervisor), or have the kernel load
+ * what implements them. */
+static const unsigned families[] = {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK, AF_PACKET};
+
 struct program {
 	struct sock_filter *v;
 	size_t n;
@@ -121,16 +126,33 @@ static void answer_all(struct program *p, const int *calls, size_t n, unsigned c
 	}
 }
 
+static void load(struct program *p, unsigned offset)
+{
+	add(p, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offset));
+}
+
+/* socket() and socketpair(); other calls go on behind it, with their number still loaded. */
+static void only_families(struct program *p)
+{
+	enum { BLOCK = 1 + 2 * ARRAY_SIZE(families) + 1 };
+	add(p, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_K | BPF_JEQ, SYS_socket, 1, 0));
+	add(p, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_K | BPF_JEQ, SYS_socketpair, 0, BLOCK));
+	load(p, offsetof(struct seccomp_data, args[0]));
+	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
+		only_if(p, BPF_JEQ, families[i]);
+		add(p, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+	}
+	answer(p, EAFNOSUPPORT);
+}
+
 size_t seccomp_program(struct sock_filter prog[static SECCOMP_MAX], bool fake_ids)
 {
 	struct program p = {prog, 0};
 #ifdef OUR_ARCH
-	add(&p, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-					     offsetof(struct seccomp_data, arch)));
+	load(&p, offsetof(struct seccomp_data, arch));
 	add(&p, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_K | BPF_JEQ, OUR_ARCH, 1, 0));
 	answer(&p, ENOSYS);
-	add(&p, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-					     offsetof(struct seccomp_data, nr)));
+	load(&p, offsetof(struct seccomp_data, nr));
 #ifdef X32_BIT
 	only_if(&p, BPF_JGE, X32_BIT);
 	answer(&p, ENOSYS);
@@ -139,9 +161,9 @@ size_t seccomp_program(struct sock_filter prog[static SECCOMP_MAX], bool fake_id
 	answer_all(&p, not_there, ARRAY_SIZE(not_there), ENOSYS);
 	if (fake_ids)
 		answer_all(&p, ids, ARRAY_SIZE(ids), 0);
+	only_families(&p);
 	add(&p, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_K | BPF_JEQ, SYS_clone, 0, 3));
-	add(&p, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-					     offsetof(struct seccomp_data, args[0])));
+	load(&p, offsetof(struct seccomp_data, args[0]));
 	only_if(&p, BPF_JSET, NEW_NAMESPACES);
 	answer(&p, EPERM);
 	add(&p, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));

@@ -3,6 +3,7 @@
 #include "lib/base/err.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,9 +92,22 @@ int err_path(struct err *err, const char *fmt, ...)
 	return err->code;
 }
 
+/* What others said may be in it, root of a pod for one: no control character is shown. */
+static void print_safe(const char *s)
+{
+	for (; *s; s++) {
+		unsigned char c = (unsigned char)*s, next = (unsigned char)s[1];
+		bool c1 = c == 0xc2 && next >= 0x80 && next < 0xa0;
+		fputc((c < ' ' && c != '\n' && c != '\t') || c == 0x7f || c1 ? '?' : c, stderr);
+		s += c1;
+	}
+}
+
 void err_print(const struct err *err, const char *prog)
 {
-	fprintf(stderr, "%s: %s%s%s\n", prog, err->path, err->path[0] ? ": " : "", err->text);
-	if (err->hint[0])
-		fprintf(stderr, "  hint: %s\n", err->hint);
+	char text[sizeof(*err) + 32];
+	snprintf(text, sizeof(text), "%s: %s%s%s\n%s%s%s", prog, err->path,
+		 err->path[0] ? ": " : "", err->text, err->hint[0] ? "  hint: " : "", err->hint,
+		 err->hint[0] ? "\n" : "");
+	print_safe(text);
 }

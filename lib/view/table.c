@@ -8,6 +8,7 @@
 
 #include "lib/base/arena.h"
 #include "lib/base/cleanup.h"
+#include "lib/view/term.h"
 
 struct range {
 	uint32_t from, to;
@@ -130,8 +131,10 @@ static void print_line(const struct line *l, struct strbuf *out)
 void view_tabs(const char *text, size_t min_width, size_t padding, struct strbuf *out)
 {
 	_arena_ struct arena *a = arena_new();
+	_strbuf_ struct strbuf safe = STRBUF_INIT;
 	lines ls = {0};
-	split(a, text, &ls);
+	term_safe_lines(text, &safe);
+	split(a, strbuf_str(&safe), &ls);
 	size_t columns = 0;
 	vec_foreach (struct line, l, &ls) {
 		if (l->cells.n > columns)

@@ -16,8 +16,8 @@
  * none; a byte that is not UTF-8 counts one. */
 size_t view_width(const char *s, size_t len);
 
-/* Append text to out with its tabs replaced by spaces. A column has at least min_width columns,
- * padding included. */
+/* Append text, made safe for a terminal (term.h), to out with its tabs replaced by spaces. A column
+ * has at least min_width columns, padding included. */
 void view_tabs(const char *text, size_t min_width, size_t padding, struct strbuf *out);
 
 /* As kubectl get (at least 6 wide, 3 between) and as kubectl describe (2 between) do. */

@@ -30,17 +30,28 @@ static bool harmless(uint32_t cp)
 	       !(cp >= 0x2028 && cp <= 0x202e) && !(cp >= 0x2066 && cp <= 0x2069);
 }
 
-void term_safe(const char *text, struct strbuf *out)
+static void add_safe(const char *text, bool lines, struct strbuf *out)
 {
 	while (*text) {
 		uint32_t cp;
 		size_t n = utf8(text, &cp);
-		if (n && harmless(cp))
+		bool space = cp == '\t' || cp == '\n';
+		if (n && (harmless(cp) || (lines && space)))
 			strbuf_add(out, text, n);
 		else
-			strbuf_addc(out, cp == '\t' || cp == '\n' ? ' ' : '?');
+			strbuf_addc(out, space ? ' ' : '?');
 		text += n ? n : 1;
 	}
+}
+
+void term_safe(const char *text, struct strbuf *out)
+{
+	add_safe(text, false, out);
+}
+
+void term_safe_lines(const char *text, struct strbuf *out)
+{
+	add_safe(text, true, out);
 }
 
 void term_pad(struct strbuf *out, size_t n)

@@ -14,6 +14,8 @@
 /* Append text with control characters, and bytes that are not UTF-8, as "?"; tabs and newlines
  * become blanks. */
 void term_safe(const char *text, struct strbuf *out);
+/* The same, tabs and newlines as they are. */
+void term_safe_lines(const char *text, struct strbuf *out);
 
 /*
  * Append text, made safe, broken between words so that no line passes `width` columns (0: any) if

@@ -13,7 +13,7 @@ all_refused() {
 	local place
 	for place in busybox3 node/node01; do
 		run "$1" exec "$place" -- sh -c 'for a in "files $1" readonly mounts devices "processes $2" namespaces \
-			descriptors own-program settings calls keys "sockets x"; do /tmp/escape $a || echo "$a: not refused"; done' sh "$2" "$3"
+			descriptors own-program settings calls keys ranks terminals addresses families netlinks "sockets x"; do /tmp/escape $a || echo "$a: not refused"; done' sh "$2" "$3"
 		hasnt 'NOT REFUSED|: not refused'
 		has '^refused: bpf'
 		has '^refused: an abstract socket'

@@ -17,10 +17,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/klog.h>
 #include <sys/mount.h>
 #include <sys/ptrace.h>
 #include <sys/reboot.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/swap.h>
@@ -372,6 +374,63 @@ static void keys(const char *arg)
 	attempt("the session's keyring", raw(SYS_keyctl, 0, -3, 0, 0, 0));
 }
 
+/* What goes before others', or takes what is shared out to root of the whole machine. */
+static void ranks(const char *arg)
+{
+	struct sched_param fifo = {.sched_priority = 1};
+	struct rlimit core = {2, 2}, many = {1 << 20, 1 << 20};
+	attempt("real-time priority", sched_setscheduler(0, SCHED_FIFO, &fifo));
+	attempt("a better priority", raw(SYS_setpriority, PRIO_PROCESS, 0, -1, 0, 0));
+	attempt("real-time disk access", raw(SYS_ioprio_set, 1, 0, 1 << 13, 0, 0));
+	attempt("core dumps, which the machine's handler gets", setrlimit(RLIMIT_CORE, &core));
+	attempt("more pending signals", setrlimit(RLIMIT_SIGPENDING, &many));
+	attempt("more descriptors", setrlimit(RLIMIT_NOFILE, &many));
+	attempt("a control group", mkdir("/sys/fs/cgroup/escaped", 0755));
+	attempt("out of the control group", try_write("/sys/fs/cgroup/cgroup.procs", "0"));
+	attempt("its release agent", try_write("/sys/fs/cgroup/release_agent", "/tmp/escape"));
+}
+
+static void terminals(const char *arg)
+{
+	static const char *const nodes[] = {"/dev/console", "/dev/tty0", "/dev/vcs", "/dev/ttyS0"};
+	char c = '\n';
+	int ldisc = 21; /* N_GSM0710: whoever names one has the kernel load it */
+	for (size_t i = 0; i < ALL(nodes); i++)
+		attempt(nodes[i], open(nodes[i], O_RDWR | O_NOCTTY));
+	int tty = open("/dev/tty", O_RDWR | O_NOCTTY);
+	attempt("labd's terminal", tty);
+	attempt("TIOCSTI", ioctl(tty < 0 ? 0 : tty, TIOCSTI, &c));
+	attempt("TIOCSETD", ioctl(tty < 0 ? 0 : tty, TIOCSETD, &ldisc));
+}
+
+/* Where the kernel's code and data lie. */
+static void addresses(const char *arg)
+{
+	static const struct {
+		const char *path;
+		int before; /* words before the address */
+	} files[] = {{"/proc/kallsyms", 0},
+		     {"/proc/iomem", 0},
+		     {"/proc/modules", 5},
+		     {"/sys/module/ip_tables/sections/.text", 0},
+		     {"/sys/kernel/debug/kprobes/list", 0}};
+	for (size_t i = 0; i < ALL(files); i++) {
+		unsigned long long at = 0;
+		char line[256];
+		FILE *f = fopen(files[i].path, "r");
+		while (f && !at && fgets(line, sizeof(line), f)) {
+			char *word = strtok(line, " ");
+			for (int n = files[i].before; n && word; n--)
+				word = strtok(NULL, " ");
+			at = word ? strtoull(word, NULL, 16) : 0;
+		}
+		if (f)
+			fclose(f);
+		errno = EPERM;
+		attempt(files[i].path, at ? 0 : -1);
+	}
+}
+
 /* ---- the network ------------------------------------------------------------------------------
  */
 
@@ -418,6 +477,59 @@ static socklen_t abstract(struct sockaddr_un *sa, const char *name)
 	memset(sa->sun_path, 0, sizeof(sa->sun_path));
 	snprintf(sa->sun_path + 1, sizeof(sa->sun_path) - 1, "%s", name);
 	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(name));
+}
+
+/* Sockets of kinds that no namespace holds, or that the kernel would have to load. */
+static void families(const char *arg)
+{
+	static const struct {
+		const char *name;
+		int family, type, proto;
+	} all[] = {
+		{"AF_VSOCK", AF_VSOCK, SOCK_STREAM, 0}, {"AF_ALG", AF_ALG, SOCK_SEQPACKET, 0},
+		{"AF_KEY", AF_KEY, SOCK_RAW, 2},	{"AF_TIPC", AF_TIPC, SOCK_RDM, 0},
+		{"AF_CAN", AF_CAN, SOCK_RAW, 1},	{"AF_BLUETOOTH", AF_BLUETOOTH, SOCK_RAW, 1},
+		{"AF_XDP", AF_XDP, SOCK_RAW, 0},	{"AF_SMC", AF_SMC, SOCK_STREAM, 0},
+		{"AF_RDS", AF_RDS, SOCK_SEQPACKET, 0},	{"AF_NFC", AF_NFC, SOCK_SEQPACKET, 1},
+	};
+	int sv[2];
+	for (size_t i = 0; i < ALL(all); i++)
+		attempt(all[i].name, socket(all[i].family, all[i].type, all[i].proto));
+	attempt("a pair of AF_TIPC", socketpair(AF_TIPC, SOCK_RDM, 0, sv));
+}
+
+/* Ask a netlink family that is the machine's; r < 0 as the kernel answers. */
+static long netlink(int family, unsigned type, const void *data, size_t n)
+{
+	struct {
+		struct nlmsghdr h;
+		char data[64];
+	} q = {.h = {(unsigned)(NLMSG_HDRLEN + n), (unsigned short)type, NLM_F_REQUEST | NLM_F_ACK,
+		     1, 0}};
+	struct {
+		struct nlmsghdr h;
+		struct nlmsgerr e;
+		char more[256];
+	} a = {0};
+	struct timeval wait = {1, 0};
+	int s = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, family);
+	memcpy(q.data, data, n);
+	setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
+	if (s < 0 || send(s, &q, q.h.nlmsg_len, 0) < 0 || recv(s, &a, sizeof(a), 0) < 0)
+		return -1;
+	errno = a.h.nlmsg_type == NLMSG_ERROR ? -a.e.error : 0;
+	return errno ? -1 : 0;
+}
+
+static void netlinks(const char *arg)
+{
+	const unsigned status[10] = {1}; /* AUDIT_STATUS_ENABLED: off */
+	attempt("audit switched off", netlink(NETLINK_AUDIT, 1001, status, sizeof(status)));
+	attempt("audit's state", netlink(NETLINK_AUDIT, 1000, "", 0));
+	attempt("audit's rules", netlink(NETLINK_AUDIT, 1013, "", 0));
+	const unsigned listen[6] = {1, 1, 0, 0, 4, 1}; /* CN_IDX_PROC, PROC_CN_MCAST_LISTEN */
+	attempt("the machine's processes as events",
+		netlink(NETLINK_CONNECTOR, NLMSG_DONE, listen, sizeof(listen)));
 }
 
 /* ARG: the name of an abstract socket on which the machine listens. */
@@ -513,6 +625,11 @@ static const struct {
 	{"settings", settings},
 	{"calls", calls},
 	{"keys", keys},
+	{"ranks", ranks},
+	{"terminals", terminals},
+	{"addresses", addresses},
+	{"families", families},
+	{"netlinks", netlinks},
 	{"netnsids", netnsids},
 	{"sockets", sockets},
 	{"listen", listen_at},

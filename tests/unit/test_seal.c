@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -47,6 +48,12 @@ static int sealed(bool fake_ids)
 		return 2;
 	if (call(SYS_clone, CLONE_NEWUSER) != -EPERM || call(SYS_clone, CLONE_NEWNET) != -EPERM)
 		return 3;
+	if (socket(AF_VSOCK, SOCK_STREAM, 0) >= 0 || errno != EAFNOSUPPORT ||
+	    socketpair(AF_TIPC, SOCK_RDM, 0, (int[2]){0}) >= 0 || errno != EAFNOSUPPORT)
+		return 7;
+	if (socket(AF_UNIX, SOCK_STREAM, 0) < 0 || socket(AF_INET6, SOCK_DGRAM, 0) < 0 ||
+	    socket(AF_NETLINK, SOCK_RAW, 0) < 0)
+		return 8;
 	if (fork() == 0)
 		_exit(0);
 	if (wait(NULL) < 0 || getppid() <= 0 || access("/", R_OK) < 0)
