@@ -67,7 +67,7 @@ works() {
 	veth=$(labctl exec node/node02 -- ip -o link | awk -F '[: @]+' -v i="$index" '$1 == i { print $2 }')
 	labctl exec node/node02 -- ip link set "$veth" down
 	run labctl describe pod/web
-	has "^  node02: link $veth: is down\$"
+	has "^  node02: link $veth: down, should be up\$"
 	has "^    $index: $veth@if2: <"
 	has '^    eth0: inet 10.244.2.5/24 '
 	run --separate-stderr labctl verify -o json
