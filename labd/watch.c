@@ -46,7 +46,11 @@ struct watched_lab {
 	struct watched_node *nodes;
 	uint32_t ids[MAX_IDS]; /* to look at */
 	size_t n_ids;
-	bool all;		  /* or at everything */
+	bool all;		 /* or at everything */
+	uint32_t asked[MAX_IDS]; /* what the child looks at, for when it could not */
+	size_t n_asked;
+	bool asked_all;
+	bool own_change;	  /* the journal's last change is such a child's */
 	pid_t child;		  /* that looks, 0: none */
 	int64_t began;		  /* ms */
 	bool others_ended;	  /* since then: who held the lock may be gone */
@@ -122,6 +126,9 @@ static void look(struct watched_lab *l)
 		return;
 	}
 	l->child = pid;
+	memcpy(l->asked, l->ids, sizeof(l->asked));
+	l->n_asked = l->n_ids;
+	l->asked_all = l->all;
 	l->all = false;
 	l->n_ids = 0;
 	(*l->w->children)++;
@@ -133,6 +140,24 @@ static int on_rested(sd_event_source *src, uint64_t usec, void *arg)
 	listen_to(l, true);
 	look(l);
 	return 0;
+}
+
+static void add_id(struct watched_lab *l, uint32_t id)
+{
+	for (size_t i = 0; i < l->n_ids; i++)
+		if (l->ids[i] == id)
+			return;
+	if (l->n_ids < MAX_IDS)
+		l->ids[l->n_ids++] = id;
+	else
+		l->all = true;
+}
+
+static void ask_again(struct watched_lab *l)
+{
+	l->all |= l->asked_all;
+	for (size_t i = 0; i < l->n_asked; i++)
+		add_id(l, l->asked[i]);
 }
 
 void watch_ended(struct watch *w, pid_t pid, int status)
@@ -149,7 +174,9 @@ void watch_ended(struct watch *w, pid_t pid, int status)
 	int code = WIFEXITED(status) ? WEXITSTATUS(status) : TEND_FAILED;
 	int64_t took = now_ms() - mine->began;
 	mine->child = 0;
-	mine->all |= code == TEND_FAILED || code == TEND_BUSY;
+	if (code == TEND_FAILED || code == TEND_BUSY)
+		ask_again(mine);
+	mine->own_change |= code == TENDED;
 	mine->busy = code == TEND_BUSY && !mine->others_ended;
 	if (code == TEND_FAILED)
 		mine->retry = !mine->retry		       ? RETRY_MS
@@ -162,17 +189,6 @@ void watch_ended(struct watch *w, pid_t pid, int status)
 }
 
 /* ---- hearing --------------------------------------------------------------------------------- */
-
-static void add_id(struct watched_lab *l, uint32_t id)
-{
-	for (size_t i = 0; i < l->n_ids; i++)
-		if (l->ids[i] == id)
-			return;
-	if (l->n_ids < MAX_IDS)
-		l->ids[l->n_ids++] = id;
-	else
-		l->all = true;
-}
 
 static void stop_listening(struct watched_node *n)
 {
@@ -268,7 +284,9 @@ static void sync_lab(struct watched_lab *l)
 	    journal_read(dir, a, &j, &err) < 0)
 		return;
 	snprintf(path, sizeof(path), "%s/pods.json", dir);
-	l->all |= path_exists(path);
+	if (!l->own_change && path_exists(path))
+		add_id(l, 0);
+	l->own_change = false;
 	l->journal = st;
 	for (struct watched_node *n = l->nodes; n; n = n->next)
 		n->seen = false;

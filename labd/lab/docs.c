@@ -77,10 +77,14 @@ int docs_find(const json_t *docs, const char *kind, const char *ns, const char *
 {
 	size_t i;
 	json_t *v;
+	/* Of many documents most have another name, and each is looked for. */
 	json_array_foreach ((json_t *)docs, i, v) {
+		const json_t *meta = json_object_get(v, "metadata");
+		const char *has = json_string_value(json_object_get(meta, "name"));
+		if (strcmp(has ? has : "", name) != 0)
+			continue;
 		struct doc_id id = doc_id(v);
-		if (strcmp(id.kind, kind) == 0 && strcmp(id.ns, ns) == 0 &&
-		    strcmp(id.name, name) == 0)
+		if (strcmp(id.kind, kind) == 0 && strcmp(id.ns, ns) == 0)
 			return (int)i;
 	}
 	return -1;
