@@ -149,8 +149,9 @@ check-style:
 asan:
 	$(MAKE) BUILD=build-asan OPT='-O1 -g' SAN='-fsanitize=address,undefined -fno-sanitize-recover=undefined' all tests
 
-# The suites over them. Not all: PID 1 is static and the guest's boot is timed (SUITES=... to choose).
-SUITES ?= unit golden cli plan flannel life living policy proxy trace faults
+# The suites over them (SUITES=... to choose): all but the fuzzing, which has sanitizers of its own. labd-init is static and
+# has none; a guest has no room for them, so what needs one is skipped.
+SUITES ?= unit golden $(filter-out guest kill-guest trace-guest,$(patsubst tests/%.bats,%,$(wildcard tests/*.bats)))
 check-asan: asan
 	@BUILD=build-asan tests/run $(SUITES)
 # 100 up and down without a byte or a descriptor lost.

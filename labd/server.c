@@ -354,6 +354,7 @@ int server_run(struct server *s, struct err *err)
 	}
 	watch_free(l.watch);
 	sd_event_source_unref(l.idle);
+	sd_event_source_unref(l.drain);
 	sd_event_unref(l.ev);
 	close(s->listen_fd);
 	clean_up(s);

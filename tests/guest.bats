@@ -5,7 +5,7 @@ load lib/common.bash
 load lib/escape.bash
 
 setup_file() {
-	command -v linux.uml >/dev/null || return 0
+	have_guest || return 0
 	own_engine
 	labctl up calico-ipip --engine guest >&2
 }

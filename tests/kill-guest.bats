@@ -8,7 +8,7 @@ load lib/common.bash
 load lib/kill.bash
 
 setup_file() {
-	command -v linux.uml >/dev/null || return 0
+	have_guest || return 0
 	own_engine
 	picture >"$TEST_DIR/none"
 	idle_engine

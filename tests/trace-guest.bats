@@ -8,7 +8,7 @@ load lib/recordings.bash
 LAB=trace-calico
 
 setup_file() {
-	command -v linux.uml >/dev/null || return 0
+	have_guest || return 0
 	own_engine
 	recording_lab calico-ipip >"$TEST_DIR/calico.yaml"
 	labctl up "$TEST_DIR/calico.yaml" --engine guest --name "$LAB" >&2
