@@ -176,9 +176,7 @@ static int serve(struct server *s, const struct options *o, struct err *err)
 	if (o->load_modules)
 		json_decref(kmod_load());
 	symbols_open();
-	/* A guest's root is its user outside, and its kernel wants SYS_PTRACE to look at
-	 * /proc/PID/ns. */
-	int r = guest_inside() ? 0 : caps_keep(err);
+	int r = caps_keep(err);
 	if (r == 0)
 		r = probe_kernel(&s->probe, err);
 	if (r < 0)
