@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "labd/kernel/probe_limits.h"
 #include "labd/kernel/probe_table.h"
 #include "labd/kernel/xt_tool.h"
 #include "lib/base/cleanup.h"
@@ -102,5 +103,6 @@ json_t *probe_report(const struct probe *p)
 	add_row(rows, "iptables backend", any, any ? text : "none works",
 		any ? "" : "see iptables-legacy and iptables-nft above");
 	add_programs(rows);
+	probe_limits(rows);
 	return rows;
 }
