@@ -37,7 +37,7 @@
 #define APPLETS_BYTES 65536
 #define EXEC_STEP_US  50 /* between two looks at a process that is about to be dumpable */
 #define EXEC_STEPS    20000
-#define MANY_PLACES   256 /* from here on a sysfs for each costs too much; see rootfs_sys() */
+#define MANY_PLACES   32 /* from here on a sysfs for each costs too much; see rootfs_sys() */
 
 /* --- setup ----------------------------------------------------------------------------------- */
 

@@ -33,10 +33,14 @@
 #define SHARE_RULES    0.05
 #define SHARE_PROGRAMS 0.20
 
+#define START_TOGETHER 32 /* programs of this many namespaces start at the same time */
+
 /* A lab while it is being built. */
 struct build {
 	const struct lab_up *u;
 	struct site s;
+	struct proc_starting early[START_TOGETHER]; /* see start_servers() */
+	size_t n_early;
 };
 
 static const char *const phases[] = {"namespaces", "links", "routes", "rules", "programs"};
@@ -116,8 +120,47 @@ static int make_rules(struct build *b, struct err *err)
 	return r < 0 ? r : phase_done(b, 4, err);
 }
 
-/* Programs of this many namespaces start at the same time. */
-#define START_TOGETHER 32
+/* A pod with nothing but servers, which wait for what comes from any address. */
+static bool only_serves(const struct dns *ns)
+{
+	vec_foreach (const struct dproc, p, &ns->procs)
+		if (strcmp(p->argv.v[0], "dnsmasq") != 0 && strcmp(p->argv.v[0], "nginx") != 0)
+			return false;
+	return ns->kind == DNS_POD && ns->procs.n;
+}
+
+/* Servers take long to start, and need no network for that: they do it beside all else. */
+static int start_servers(struct build *b, struct err *err)
+{
+	const struct desired *d = b->s.lab.desired;
+	int r = 0;
+	for (int i = 0; r == 0 && i < (int)d->ns.n && b->n_early < START_TOGETHER; i++) {
+		if (!only_serves(&d->ns.v[i]))
+			continue;
+		r = proc_start_send(d, i, &b->s.procs[i], &b->early[b->n_early], err);
+		b->n_early += r == 0;
+	}
+	return r;
+}
+
+static bool started_early(const struct build *b, int i)
+{
+	for (size_t k = 0; k < b->n_early; k++)
+		if (b->early[k].ns == &b->s.lab.desired->ns.v[i])
+			return true;
+	return false;
+}
+
+/* What was told is always waited for. */
+static int wait_servers(struct build *b, int r, struct err *err)
+{
+	for (size_t k = 0; k < b->n_early; k++) {
+		int r1 = proc_start_wait(&b->early[k], r == 0 ? err : NULL);
+		if (r == 0)
+			r = r1;
+	}
+	return r;
+}
 
 /* Namespaces [from, to): tell all, then wait for all; what was told is always waited for. */
 static int start_some(struct build *b, int from, int to, struct err *err)
@@ -125,6 +168,8 @@ static int start_some(struct build *b, int from, int to, struct err *err)
 	struct proc_starting started[START_TOGETHER];
 	int r = 0, told = 0;
 	for (int i = from; r == 0 && i < to; i++) {
+		if (started_early(b, i))
+			continue;
 		r = proc_start_send(b->s.lab.desired, i, &b->s.procs[i], &started[told], err);
 		if (r == 0)
 			told++;
@@ -147,6 +192,7 @@ static int start_programs(struct build *b, struct err *err)
 		if (r == 0)
 			r = check_cancel(b, err);
 	}
+	r = wait_servers(b, r, err);
 	ready_ports ports = {0};
 	for (int i = 0; r == 0 && i < n; i++)
 		ready_add(b->s.lab.arena, b->s.lab.desired, i, b->s.procs[i].pid, false, &ports);
@@ -164,11 +210,15 @@ static int build(struct build *b, struct err *err)
 	if (r == 0)
 		r = make_all_ns(b, err);
 	if (r == 0)
+		r = start_servers(b, err);
+	if (r == 0)
 		r = make_network(b, err);
 	if (r == 0)
 		r = make_rules(b, err);
 	if (r == 0)
 		r = start_programs(b, err);
+	else
+		wait_servers(b, r, NULL);
 	if (r == 0)
 		r = journal_add(b->s.lab.dir, err, "state up");
 	return r;
