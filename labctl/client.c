@@ -468,19 +468,30 @@ int client_get(enum engine_kind k, const char *lab, const char *kind, const char
 	return 0;
 }
 
+/* Frames of rows, then a message. 1: they were all. */
+static int take_rows(struct wire *w, struct strbuf *rows)
+{
+	struct wire_frame f;
+	int r;
+	while ((r = wire_recv(w, &f, NULL)) > 0 && f.type == WIRE_STDOUT)
+		strbuf_add(rows, f.data, f.len);
+	json_t *m = r > 0 && f.type == WIRE_JSON ? json_loadb(f.data, f.len, 0, NULL) : NULL;
+	r = json_is_true(json_object_get(json_object_get(m, "result"), "table"));
+	json_decref(m);
+	return r;
+}
+
 char *client_pod_rows(enum engine_kind k, const char *lab)
 {
-	json_t *result = NULL;
-	struct call c = {
-		.name = "get",
-		.args = json_pack("{s:s, s:s*, s:b}", "kind", "pods", "lab", lab, "table", true),
-		.timeout_s = 30};
-	const char *rows = NULL;
-	if (client_call(k, &c, &result, NULL) == 0)
-		rows = json_string_value(json_object_get(result, "table"));
-	char *ret = rows ? strdup(rows) : NULL;
-	json_decref(result);
-	return ret;
+	_cleanup_(wire_close) struct wire w;
+	_strbuf_ struct strbuf rows = STRBUF_INIT;
+	json_t *args = json_pack("{s:s, s:s*, s:b}", "kind", "pods", "lab", lab, "table", true);
+	if (client_connect(k, &w, NULL) < 0) {
+		json_decref(args);
+		return NULL;
+	}
+	bool all = client_send(&w, "get", args, NULL) == 0 && take_rows(&w, &rows) == 1;
+	return all ? strbuf_take(&rows) : NULL;
 }
 
 int client_print(const char *form, const json_t *v, struct err *err)

@@ -116,14 +116,20 @@ static void keep_brief(const struct session *s, struct living *l)
 
 /* ---- the calls ------------------------------------------------------------------------------- */
 
-static bool table(const struct session *s, const char *name, json_t **ret)
+/* 1: sent; 0: there is none; negative: the client is gone. */
+static int table(struct session *s, const char *name, json_t **ret, struct err *err)
 {
 	struct brief b;
+	int r = 0;
 	if (!brief_load(&s->server->engine, name, &b))
-		return false;
-	*ret = json_pack("{s:s, s:s}", "lab", name, "table", b.rows);
+		return 0;
+	for (size_t left = strlen(b.rows), n; r == 0 && left; b.rows += n, left -= n) {
+		n = left < MAX_FRAME_BYTES ? left : MAX_FRAME_BYTES;
+		r = wire_send(&s->w, WIRE_STDOUT, b.rows, n, err);
+	}
 	brief_free(&b);
-	return *ret;
+	*ret = json_pack("{s:s, s:b}", "lab", name, "table", true);
+	return r < 0 ? r : 1;
 }
 
 int get_call(struct session *s, const char *name, const json_t *args, json_t **ret, struct err *err)
@@ -133,12 +139,15 @@ int get_call(struct session *s, const char *name, const json_t *args, json_t **r
 	if (!kind)
 		return err_setc(err, EINVAL, ERR_USAGE, "argument \"kind\" must be a text");
 	bool rows = json_is_true(json_object_get(args, "table")) && strcmp(kind, "pods") == 0;
-	if (rows && table(s, name, ret))
-		return 0;
-	int r = living_open(s, name, &l, err);
-	if (r == 0 && rows)
+	int r = rows ? table(s, name, ret, err) : 0;
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = living_open(s, name, &l, err);
+	if (r == 0 && rows) {
 		keep_brief(s, &l);
-	if (r == 0 && !(rows && table(s, name, ret))) {
+		r = table(s, name, ret, err);
+	}
+	if (r == 0) {
 		json_t *items = kobjects_list(&l.lab, kind, str_arg(args, "ns"), &l.live, err);
 		if (items)
 			*ret = json_pack("{s:s, s:o}", "lab", name, "items", items);
@@ -146,7 +155,7 @@ int get_call(struct session *s, const char *name, const json_t *args, json_t **r
 			r = err->code;
 	}
 	living_close(&l);
-	return r;
+	return r < 0 ? r : 0;
 }
 
 static int by_created(const void *a, const void *b)

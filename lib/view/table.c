@@ -57,6 +57,11 @@ size_t view_width(const char *s, size_t len)
 	size_t w = 0;
 	for (size_t i = 0; i < len;) {
 		uint32_t c;
+		if ((unsigned char)s[i] < 0x80) {
+			w++;
+			i++;
+			continue;
+		}
 		i += decode(s + i, len - i, &c);
 		if (in_ranges(c, zero, ARRAY_SIZE(zero)))
 			continue;
@@ -121,9 +126,11 @@ static void measure(lines *ls, size_t col, size_t min_width, size_t padding)
 static void print_line(const struct line *l, struct strbuf *out)
 {
 	for (size_t c = 0; c < l->cells.n; c++) {
-		strbuf_add(out, l->cells.v[c].s, l->cells.v[c].len);
-		for (size_t w = l->cells.v[c].width; w < l->widths.v[c]; w++)
-			strbuf_addc(out, ' ');
+		const struct cell *cell = &l->cells.v[c];
+		size_t pad = cell->width < l->widths.v[c] ? l->widths.v[c] - cell->width : 0;
+		strbuf_add(out, cell->s, cell->len);
+		memset(strbuf_reserve(out, pad), ' ', pad);
+		out->len += pad;
 	}
 	strbuf_addc(out, '\n');
 }
