@@ -417,3 +417,8 @@ void proxy_ipvs(const struct cluster *c, int node, struct strbuf *out)
 	strbuf_addf(out, "\nipvsadm --restore <<'END'\n%sEND\n", s.services);
 	strbuf_addf(out, "\niptables-restore --noflush <<'END'\n%sEND\n", s.rules);
 }
+
+bool proxy_ipvs_falls_back(const struct cluster *c)
+{
+	return layouts[c->kubernetes]->fallback;
+}

@@ -25,5 +25,7 @@ struct ipvs_state {
 
 /* Decide for the node with that index. All of it is in the arena. */
 void proxy_ipvs_build(struct arena *a, const struct cluster *c, int node, struct ipvs_state *ret);
+/* Does a virtual server of a policy Local take everybody's endpoints where the node has none? */
+bool proxy_ipvs_falls_back(const struct cluster *c);
 
 #endif

@@ -9,6 +9,7 @@
 #include "lib/plan/calico.h"
 #include "lib/plan/dnsmasq.h"
 #include "lib/plan/proxy_health.h"
+#include "lib/plan/proxy_ipvs.h"
 #include "lib/plan/proxy_plan.h"
 #include "lib/plan/reach_listen.h"
 #include "lib/plan/reach_policy.h"
@@ -180,6 +181,7 @@ struct way {
 	const ep_ptrs *eps;
 	enum svc_fate fate;
 	bool masquerade; /* the source becomes the node's before the packet leaves it */
+	bool only_pods;	 /* and does so on the way to pods only: others answer past the node */
 };
 
 static void without_endpoints(struct builder *b, struct reach *r, const struct origin *from,
@@ -244,8 +246,17 @@ static void expect(struct builder *b, struct reach *r, const struct origin *from
 		int at = p.dst.pod ? p.dst.pod->node : p.dst.node;
 		if (relayed || (w->masquerade && at != w->node->index))
 			p.seen = as_node(b, w->node, &p.dst);
-		if (relayed)
-			p.src = p.seen;
+		/* Calico lets everything for a virtual server pass INPUT and looks at it in OUTPUT,
+		 * where what IPVS hands to the node itself does not come. */
+		bool unseen = b->c->proxy.mode == PROXY_IPVS && b->c->cni == CNI_CALICO &&
+			      at == w->node->index && !p.dst.pod;
+		if (relayed || unseen)
+			p.src = as_node(b, w->node, &p.dst);
+		if (w->only_pods && !p.dst.pod) {
+			o.dropped++;
+			o.why = "the answer comes from elsewhere";
+			continue;
+		}
 		add_endpoint(b, r, &p, &o);
 	}
 	settle(r, &o);
@@ -255,9 +266,15 @@ static void expect(struct builder *b, struct reach *r, const struct origin *from
 
 /* ---- Services ---- */
 
+static bool falls_back(const struct builder *b)
+{
+	return b->c->proxy.mode == PROXY_IPVS && proxy_ipvs_falls_back(b->c);
+}
+
 static struct way cluster_way(const struct builder *b, int node, const struct svc_plan *p)
 {
-	bool local = p->internal_local && b->c->proxy.mode != PROXY_USERSPACE;
+	bool local = p->internal_local && b->c->proxy.mode != PROXY_USERSPACE &&
+		     !(p->eps.local.n == 0 && falls_back(b));
 	return (struct way){.p = p,
 			    .node = &b->c->nodes.v[node],
 			    .eps = local ? &p->eps.local : &p->eps.cluster,
@@ -267,13 +284,17 @@ static struct way cluster_way(const struct builder *b, int node, const struct sv
 
 static struct way outside_way(const struct builder *b, int node, const struct svc_plan *p)
 {
-	bool local = p->external_local && b->c->proxy.mode != PROXY_USERSPACE;
+	/* The answers to what was not masqueraded come from elsewhere, to who did not ask there.
+	 * But flannel masquerades what goes to another node's pods. */
+	bool back = p->eps.local.n == 0 && falls_back(b) && b->c->cni == CNI_FLANNEL;
+	bool local = p->external_local && b->c->proxy.mode != PROXY_USERSPACE && !back;
 	enum svc_fate fate = p->outside == SVC_SERVE ? SVC_DROP : p->outside;
 	return (struct way){.p = p,
 			    .node = &b->c->nodes.v[node],
 			    .eps = local ? &p->eps.local : &p->eps.cluster,
 			    .fate = fate,
-			    .masquerade = !local};
+			    .masquerade = !local,
+			    .only_pods = p->external_local && back};
 }
 
 /* How a port is spoken to, as its endpoints are; false: nobody knows. */

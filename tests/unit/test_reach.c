@@ -31,6 +31,11 @@
 	    "image: example.com/team/app, ports: [{containerPort: 70}, {containerPort: 71, "       \
 	    "protocol: UDP}]")
 
+#define HOST_POD                                                                                   \
+	"---\napiVersion: v1\nkind: Pod\nmetadata: {name: host, labels: {app: host}}\nspec: "      \
+	"{nodeName: node1, hostNetwork: true, containers: [{name: c, image: agnhost, args: "       \
+	"[netexec, --http-port=8080, --udp-port=8081]}]}\n"
+
 #define SERVICE(name, spec)                                                                        \
 	"---\napiVersion: v1\nkind: Service\nmetadata: {name: " name "}\nspec: {" spec "}\n"
 
@@ -127,14 +132,50 @@ static void test_traffic_policies(void **state)
 	assert_int_equal(find(&p, &l, "health", "client", "node1:31000")->status, 503);
 }
 
+/* IPVS gets everybody's endpoints where the policy Local leaves it none, from 1.21 on. */
+static void test_ipvs(void **state)
+{
+	struct cluster_opts opts = {.mode = &(enum proxy_mode){PROXY_IPVS}};
+	_plan_ struct plan f =
+		plan_of(LAB("  cni: flannel\n") LOCAL HOST_POD SERVICE(
+				"both", "type: NodePort, internalTrafficPolicy: Local, "
+					"selector: {app: web}, ports: [{port: 80, "
+					"targetPort: http, nodePort: 30081}]")
+				SERVICE("host", "type: NodePort, externalTrafficPolicy: Local, "
+						"selector: {app: host}, ports: [{port: 80, "
+						"targetPort: 8080, nodePort: 30082}]"),
+			&opts);
+	struct reach_list l = {0};
+	/* flannel masquerades on the way to another node's pods, not to that node itself. */
+	check(&f, &l, "nodeport client node1:30080", REACH_OPEN, NULL);
+	check(&f, &l, "nodeport client node2:30082", REACH_DROPPED,
+	      "the answer comes from elsewhere");
+	check(&f, &l, "service far default/both:80", REACH_OPEN, NULL);
+	/* What is for pods only has no other endpoints at all. */
+	check(&f, &l, "service far default/int:80", REACH_CLOSED,
+	      "policy Local, and no endpoint on node1");
+	_plan_ struct plan c = plan_of(
+		LAB("  cni: calico\n")
+			LOCAL HOST_POD SERVICE("host", "selector: {app: host}, ports: [{port: 80, "
+						       "targetPort: 8080}]")
+				POLICY("shut", "podSelector: {matchLabels: {app: far}}, "
+					       "policyTypes: [Egress]"),
+		&opts);
+	struct reach_list m = {0};
+	check(&c, &m, "nodeport client node1:30080", REACH_CLOSED,
+	      "policy Local, and no endpoint on node1");
+	check(&c, &m, "service far default/ext:80", REACH_DROPPED, "NetworkPolicy shut (egress)");
+	/* Calico does not see what IPVS hands to the pod's own node. */
+	check(&c, &m, "service far default/host:80", REACH_OPEN, NULL);
+	_plan_ struct plan old =
+		plan_of(LAB("  cni: flannel\n  kubernetes: \"1.20\"\n") LOCAL, &opts);
+	struct reach_list n = {0};
+	check(&old, &n, "nodeport client node1:30080", REACH_CLOSED,
+	      "policy Local, and no endpoint on node1");
+}
+
 static void test_modes(void **state)
 {
-	_plan_ struct plan ipvs =
-		plan_of(LAB("  cni: flannel\n") LOCAL,
-			&(struct cluster_opts){.mode = &(enum proxy_mode){PROXY_IPVS}});
-	struct reach_list l = {0};
-	check(&ipvs, &l, "nodeport client node1:30080", REACH_CLOSED,
-	      "policy Local, and no endpoint on node1");
 	/* 1.23 knows the external policy, and hides what is elsewhere from a Local internal one. */
 	_plan_ struct plan old =
 		plan_of(LAB("  cni: flannel\n  kubernetes: \"1.23\"\n") LOCAL, NULL);
@@ -313,11 +354,7 @@ static void test_many(void **state)
 static void test_host_udp(void **state)
 {
 	_plan_ struct plan p = plan_of(
-		LAB("  cni: flannel\n") PODS
-		"---\napiVersion: v1\nkind: Pod\nmetadata: {name: host, labels: {app: "
-		"host}}\nspec: "
-		"{nodeName: node1, hostNetwork: true, containers: [{name: c, image: agnhost, args: "
-		"[netexec, --http-port=8080, --udp-port=8081]}]}\n" SERVICE(
+		LAB("  cni: flannel\n") PODS HOST_POD SERVICE(
 			"host",
 			"selector: {app: host}, ports: [{name: u, port: 53, targetPort: 8081, "
 			"protocol: UDP}, {name: t, port: 80, targetPort: 8080}]"),
@@ -393,11 +430,11 @@ static void test_judge(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_services),      cmocka_unit_test(test_traffic_policies),
-		cmocka_unit_test(test_modes),	      cmocka_unit_test(test_policies),
-		cmocka_unit_test(test_judge),	      cmocka_unit_test(test_masqueraded),
-		cmocka_unit_test(test_host_udp),      cmocka_unit_test(test_many),
-		cmocka_unit_test(test_many_refusals),
+		cmocka_unit_test(test_services),    cmocka_unit_test(test_traffic_policies),
+		cmocka_unit_test(test_modes),	    cmocka_unit_test(test_ipvs),
+		cmocka_unit_test(test_policies),    cmocka_unit_test(test_judge),
+		cmocka_unit_test(test_masqueraded), cmocka_unit_test(test_host_udp),
+		cmocka_unit_test(test_many),	    cmocka_unit_test(test_many_refusals),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
