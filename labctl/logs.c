@@ -9,6 +9,7 @@
 #include "labctl/verbs.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/strbuf.h"
+#include "lib/kube/naming.h"
 
 /* $1 the container, or nothing: the first there is. $2 how many lines, "+1" for all. $3 "-F" or
  * nothing. The older half of a long log has been moved to .log.1. */
@@ -58,9 +59,10 @@ static const json_t *find_pod(const json_t *pods, const char *name)
 	return NULL;
 }
 
-/* Of a pod the container; of a node or host the program that -c names. */
+/* Of a pod the container (with hostNetwork it is a program of its node: at_host); of a node or host
+ * the program that -c names. */
 static int pick(const struct exec_where *at, const json_t *place, const char *wanted, json_t **pods,
-		const char **ret, struct err *err)
+		char at_host[static NAME_PROGRAMSIZ], const char **ret, struct err *err)
 {
 	const char *kind = json_string_value(json_object_get(place, "kind"));
 	*ret = wanted ? wanted : "";
@@ -70,7 +72,15 @@ static int pick(const struct exec_where *at, const json_t *place, const char *wa
 			   json_string_value(json_object_get(place, "ns")), pods, err);
 	const json_t *pod =
 		r < 0 ? NULL : find_pod(*pods, json_string_value(json_object_get(place, "name")));
-	return pod ? pick_container(pod, wanted, ret, err) : r;
+	r = pod ? pick_container(pod, wanted, ret, err) : r;
+	if (pod && r == 0 &&
+	    json_is_true(json_object_get(json_object_get(pod, "spec"), "hostNetwork"))) {
+		const json_t *m = json_object_get(pod, "metadata");
+		name_host_program(at_host, json_string_value(json_object_get(m, "name")),
+				  json_string_value(json_object_get(m, "namespace")), *ret);
+		*ret = at_host;
+	}
+	return r;
 }
 
 static int read_tail(const char *text, char ret[static 24], struct err *err)
@@ -88,14 +98,14 @@ int verb_logs(const struct opts *o, struct err *err)
 	struct exec_where at;
 	json_t *place = NULL, *pods = NULL;
 	const char *container;
-	char lines[24];
+	char lines[24], at_host[NAME_PROGRAMSIZ];
 	int r = read_tail(o->val[FLAG_TAIL], lines, err);
 	if (r == 0)
 		r = exec_find(o, &at, err);
 	if (r == 0)
 		r = exec_place(&at, &place, err);
 	if (r == 0)
-		r = pick(&at, place, o->val[FLAG_CONTAINER], &pods, &container, err);
+		r = pick(&at, place, o->val[FLAG_CONTAINER], &pods, at_host, &container, err);
 	if (r == 0) {
 		json_t *argv = json_pack("[s, s, s, s, s, s, s]", "sh", "-c", script, "logs",
 					 container, lines, o->val[FLAG_FOLLOW] ? "-F" : "");

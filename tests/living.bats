@@ -543,6 +543,27 @@ n3: link stray was added by hand" ]
 	[ "$(answers)" = "$(web_pods)" ]
 }
 
+@test "hostNetwork pods of a node: containers of one name, each with its own log, restarts and end" {
+	for p in a b; do
+		cat >>"$TEST_DIR/lab.yaml" <<-Y
+			---
+			apiVersion: v1
+			kind: Pod
+			metadata: {name: hn-$p}
+			spec: {nodeName: n2, hostNetwork: true, restartPolicy: Never, containers: [{name: c, image: busybox, command: [sh, -c, echo this is $p; exec sleep 100$p]}]}
+		Y
+	done
+	sed -i 's/sleep 100a/sleep 1001/; s/sleep 100b/sleep 1002/' "$TEST_DIR/lab.yaml"
+	up
+	[ "$(labctl logs hn-a)" = "this is a" ]
+	[ "$(labctl logs hn-b)" = "this is b" ]
+	as_it_should_be
+	labctl exec node/n2 -- sh -c 'kill -9 $(pgrep -f "[s]leep 1001")'
+	until_ pod_line hn-a '0/1 +Error +0 '
+	pod_line hn-b '1/1 +Running +0 '
+	as_it_should_be
+}
+
 is_again() { [ "$(sandbox_of "$1")" != "$2" ] && pod_line "$1" "1/1 +Running +$3 "; }
 
 @test "a pod whose first process dies is made anew at once, where it was, and its restart counts; also one that died while no labd ran" {

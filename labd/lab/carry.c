@@ -367,9 +367,9 @@ int carry_out(struct carry *c, struct err *err)
 static bool count_again(const struct carry *c, json_t *all, int i)
 {
 	const struct dns *ns = &plan(c)->ns.v[i];
-	if (!c->fresh[i] || ns->kind != DNS_POD || !journal_proc_find(&c->journal, ns->name))
+	if (!c->fresh[i] || !journal_proc_find(&c->journal, ns->name))
 		return false;
-	if (!c->delta[i].remake)
+	if (ns->kind == DNS_POD && !c->delta[i].remake)
 		pod_status_again(all, ns->name, time(NULL));
 	else if (json_object_del(all, ns->name) < 0)
 		return false;

@@ -17,6 +17,7 @@ struct list {
 	json_t *items;
 	const struct kobjects_live *live; /* or NULL */
 	const char **ns_names;
+	json_t *parts; /* what views hold of a node's entry */
 	char created[32];
 };
 
@@ -147,9 +148,31 @@ static json_t *owner_json(const struct cpod *p)
 			 "controller", true);
 }
 
+static const char *node_ns(const struct list *l, int node)
+{
+	vec_foreach (const struct dns, ns, &l->s->desired->ns)
+		if (ns->kind == DNS_NODE && ns->node == node)
+			return ns->name;
+	return NULL;
+}
+
+/* A hostNetwork pod's programs are its node's. */
+static void view_on_host(const struct list *l, const struct cpod *p, struct pod_view *v)
+{
+	const char *ns = node_ns(l, p->node);
+	if (!ns || !l->live)
+		return;
+	json_t *entry = pod_status_of_host(json_object_get(l->live->pods, ns), p);
+	json_array_append_new(l->parts, entry);
+	v->entry = entry;
+	v->dead = !l->live->alive(l->live->arg, ns);
+}
+
 static struct pod_view view_of(const struct list *l, const struct cpod *p, const char *ns)
 {
 	struct pod_view v = {0};
+	if (p->host_network)
+		view_on_host(l, p, &v);
 	if (ns && l->live) {
 		v.entry = json_object_get(l->live->pods, ns);
 		v.dead = !l->live->alive(l->live->arg, ns);
@@ -366,10 +389,8 @@ static const char *kubelet_version(enum kube_version v)
 
 static bool node_runs(const struct list *l, const struct cnode *n)
 {
-	vec_foreach (const struct dns, ns, &l->s->desired->ns)
-		if (ns->kind == DNS_NODE && ns->node == n->index)
-			return !l->live || l->live->alive(l->live->arg, ns->name);
-	return true;
+	const char *ns = node_ns(l, n->index);
+	return !ns || !l->live || l->live->alive(l->live->arg, ns);
 }
 
 static void add_nodes(struct list *l)
@@ -658,9 +679,11 @@ json_t *kobjects_list(const struct stored *s, const char *kind, const char *ns,
 				 .ns = ns,
 				 .items = json_array(),
 				 .live = live,
-				 .ns_names = ns_names(s)};
+				 .ns_names = ns_names(s),
+				 .parts = json_array()};
 		time_stamp(s->created, l.created);
 		kinds[i].add(&l);
+		json_decref(l.parts);
 		return sorted(l.items);
 	}
 	err_setc(err, EINVAL, ERR_USAGE, "the server doesn't have a resource type \"%.60s\"", kind);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "lib/base/file.h"
+#include "lib/kube/naming.h"
 
 #define CODE_KILLED 137 /* 128 and SIGKILL: what is in a sandbox when that dies */
 
@@ -127,6 +128,19 @@ static bool in_state(const json_t *program, const char *state)
 static bool waits(const json_t *program)
 {
 	return in_state(program, "waiting") && number(program, "wait") > 0;
+}
+
+json_t *pod_status_of_host(const json_t *node, const struct cpod *p)
+{
+	json_t *programs = json_object();
+	char name[NAME_PROGRAMSIZ];
+	vec_foreach (const struct container, c, &p->obj->spec.containers) {
+		name_host_program(name, p->name, p->ns, c->name);
+		json_t *v = json_object_get(json_object_get(node, "programs"), name);
+		if (v)
+			json_object_set(programs, c->name, v);
+	}
+	return json_pack("{s:o}", "programs", programs);
 }
 
 enum pod_condition pod_status_condition(const json_t *entry)

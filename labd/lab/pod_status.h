@@ -12,7 +12,8 @@
  *		       "programs": {CONTAINER: {"state", "restarts", "started", ...}},
  *		       "down": the rules are as if it were not ready}}
  *
- * NAMESPACE is the name of the pod's namespace in desired.ns; times are seconds since 1970.
+ * NAMESPACE is the name of the pod's namespace in desired.ns, of hostNetwork pods their node's;
+ *times are seconds since 1970.
  */
 #ifndef LAB_POD_STATUS_H
 #define LAB_POD_STATUS_H
@@ -22,6 +23,7 @@
 
 #include "labd/kernel/proc_programs.h"
 #include "lib/base/err.h"
+#include "lib/plan/cluster.h"
 
 enum pod_condition {
 	POD_READY, /* all containers run, or are between an end and a start that follows at once */
@@ -44,6 +46,9 @@ void pod_status_killed(json_t *all, const char *ns, const char *container, time_
 /* What has been told to the rest of the lab (store.h, down) is not as it is now? And: it is now. */
 bool pod_status_untold(const json_t *all);
 void pod_status_told(json_t *all);
+
+/* Of a node's entry what is a hostNetwork pod's, with its containers' names: a new reference. */
+json_t *pod_status_of_host(const json_t *node, const struct cpod *p);
 
 /* entry: the pod's in the file, or NULL. */
 enum pod_condition pod_status_condition(const json_t *entry);

@@ -47,10 +47,10 @@ static void look(struct look *l, const uint32_t *ids, size_t n)
 	bool all = n == 0, sandboxes = all || is_in(0, ids, n);
 	vec_foreach (const struct journal_proc, p, &l->j.procs) {
 		bool inside = all || is_in((uint32_t)p->pid, ids, n);
-		if (journal_is_node(p) || (!inside && !sandboxes))
+		if (!inside && !sandboxes)
 			continue;
 		if (!proc_alive(p->pid, p->starttime)) {
-			if (journal_proc_last(&l->j, p) && node_lives(l, p))
+			if (!journal_is_node(p) && journal_proc_last(&l->j, p) && node_lives(l, p))
 				json_object_set_new(l->dead, p->ns, json_true());
 		} else if (inside) {
 			l->news |= pod_status_see(l->pods, p->ns, v,
@@ -82,24 +82,43 @@ static void end_pod(json_t *docs, const struct stored *lab, const struct cpod *p
 	json_object_set_new(status, "phase", json_string(phase));
 }
 
-static void judge(json_t *docs, const struct stored *lab, struct edit *e, const struct look *l,
-		  const struct dns *ns)
+static void judge_by(json_t *docs, const struct stored *lab, struct edit *e, const struct cpod *p,
+		     const json_t *entry)
 {
-	const struct cpod *p = &lab->cluster->pods.v[ns->pod];
-	bool dead = json_object_get(l->dead, ns->name) != NULL;
-	char key[MAX_NAME * 2 + 2];
-	if (dead && p->obj->spec.restart == RESTART_NEVER)
-		vec_foreach (const struct container, c, &p->obj->spec.containers)
-			pod_status_killed(l->pods, ns->name, c->name, time(NULL));
-	else if (dead)
-		return; /* it will run again */
-	const json_t *entry = json_object_get(l->pods, ns->name);
 	enum pod_condition is = pod_status_condition(entry);
+	char key[MAX_NAME * 2 + 2];
 	if (is == POD_SUCCEEDED || is == POD_FAILED) {
 		end_pod(docs, lab, p, entry, is == POD_FAILED ? "Failed" : "Succeeded");
 	} else if (is == POD_NOT_READY) {
 		snprintf(key, sizeof(key), "%s/%s", p->ns, p->name);
 		json_object_set_new(e->down, key, json_true());
+	}
+}
+
+static void judge(json_t *docs, const struct stored *lab, struct edit *e, const struct look *l,
+		  const struct dns *ns)
+{
+	const struct cpod *p = &lab->cluster->pods.v[ns->pod];
+	bool dead = json_object_get(l->dead, ns->name) != NULL;
+	if (dead && p->obj->spec.restart == RESTART_NEVER)
+		vec_foreach (const struct container, c, &p->obj->spec.containers)
+			pod_status_killed(l->pods, ns->name, c->name, time(NULL));
+	else if (dead)
+		return; /* it will run again */
+	judge_by(docs, lab, e, p, json_object_get(l->pods, ns->name));
+}
+
+/* hostNetwork pods of a node. */
+static void judge_node(json_t *docs, const struct stored *lab, struct edit *e, const struct look *l,
+		       const struct dns *ns)
+{
+	const json_t *node = json_object_get(l->pods, ns->name);
+	vec_foreach (const struct cpod, p, &lab->cluster->pods) {
+		if (!node || !p->host_network || p->node != ns->node)
+			continue;
+		json_t *entry = pod_status_of_host(node, p);
+		judge_by(docs, lab, e, p, entry);
+		json_decref(entry);
 	}
 }
 
@@ -112,6 +131,8 @@ static int edit(json_t *docs, const struct stored *before, struct edit *e, void 
 	vec_foreach (const struct dns, ns, &before->desired->ns)
 		if (ns->kind == DNS_POD)
 			judge(docs, before, e, arg, ns);
+		else if (ns->kind == DNS_NODE)
+			judge_node(docs, before, e, arg, ns);
 	return 0;
 }
 

@@ -136,3 +136,14 @@ void name_seeded_template_hash(char buf[static 11], const char *fmt, ...)
 	for (char *p = buf; *p; p++)
 		*p = alphanums[(unsigned char)*p % N_ALPHANUMS];
 }
+
+void name_host_program(char buf[static NAME_PROGRAMSIZ], const char *pod, const char *ns,
+		       const char *container)
+{
+	char hex[9];
+	int n = snprintf(buf, NAME_PROGRAMSIZ, "%s_%s_%s", pod, ns, container);
+	if (n < NAME_PROGRAMSIZ)
+		return;
+	name_seeded_hex(hex, 8, "%s/%s/%s", pod, ns, container);
+	snprintf(buf + NAME_PROGRAMSIZ - 10, 10, "-%s", hex);
+}

@@ -49,4 +49,10 @@ void name_seeded_suffix(char *buf, size_t n, const char *fmt, ...)
 void name_seeded_template_hash(char buf[static 11], const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* The name of a hostNetwork pod's container among its node's programs, and so of its log: as
+ * kubelet names the files in /var/log/containers, POD_NAMESPACE_CONTAINER. */
+#define NAME_PROGRAMSIZ 241
+void name_host_program(char buf[static NAME_PROGRAMSIZ], const char *pod, const char *ns,
+		       const char *container);
+
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "lib/kube/images.h"
+#include "lib/kube/naming.h"
 #include "lib/plan/desired_build.h"
 #include "lib/plan/dnsmasq.h"
 
@@ -212,12 +213,23 @@ static enum dproc_restart restart_of(const struct pod_spec *s)
 						  : DPROC_NEVER;
 }
 
+/* Where several pods share a place, their containers may have the same names. */
+static const char *program_name(struct dbuild *b, const struct cpod *p, const char *container)
+{
+	char name[NAME_PROGRAMSIZ];
+
+	if (!p->host_network)
+		return container;
+	name_host_program(name, p->name, p->ns, container);
+	return arena_strdup(b->a, name);
+}
+
 static void container(struct dbuild *b, int ns, const struct cpod *p, const struct container *c,
 		      const char *hostname)
 {
 	const char *name = image_name(b->a, c->image);
 	const struct image *im = image_find(name);
-	struct dproc proc = {.name = c->name ? c->name : name,
+	struct dproc proc = {.name = program_name(b, p, c->name ? c->name : name),
 			     .image = name,
 			     .restart = restart_of(&p->obj->spec)};
 
