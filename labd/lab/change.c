@@ -22,29 +22,55 @@
 
 /* ---- what differs between two desired states ------------------------------------------------- */
 
-static bool same_rules(const struct dns *a, const struct dns *b)
+/* Nodes mostly share kube-proxy's rules, before and after (proxy_desired.c): then what is to be
+ * done about them is the same, as long as it leaves the built-in chains alone, where others' rules
+ * count. */
+struct rules_memo {
+	const char *old, *new, *text;
+};
+
+/* How many texts differ; *which is the last of them. */
+static size_t rules_differ(const struct dns *a, const struct dns *b, size_t *which)
 {
+	size_t n = 0;
+	*which = 0;
 	if (a->rules.n != b->rules.n)
-		return false;
+		return SIZE_MAX;
 	for (size_t i = 0; i < a->rules.n; i++)
-		if (strcmp(a->rules.v[i].text, b->rules.v[i].text) != 0)
-			return false;
-	return true;
+		if (strcmp(a->rules.v[i].text, b->rules.v[i].text) != 0) {
+			*which = i;
+			n++;
+		}
+	return n;
 }
 
-static void rules_delta(struct arena *a, const struct dns *have, const struct dns *want,
-			struct delta *d)
+static const char *rules_text(struct arena *a, const struct dns *have, const struct dns *want)
 {
 	_strbuf_ struct strbuf text = STRBUF_INIT;
 	struct ruleset old = {.arena = a}, new = {.arena = a};
-	if (same_rules(have, want))
-		return;
 	ruleset_of(&old, have);
 	ruleset_of(&new, want);
 	ruleset_diff(&old, &new, RULESET_OWN, &text, NULL);
-	if (text.len)
-		*vec_push(a, &d->add.rules) =
-			(struct drules){.owner = "lab", .text = arena_strdup(a, strbuf_str(&text))};
+	return arena_strdup(a, strbuf_str(&text));
+}
+
+static void rules_delta(struct arena *a, const struct dns *have, const struct dns *want,
+			struct delta *d, struct rules_memo *m)
+{
+	size_t k, n = rules_differ(have, want, &k);
+	if (n == 0)
+		return;
+	const char *old = n == 1 ? have->rules.v[k].text : NULL;
+	const char *new = n == 1 ? want->rules.v[k].text : NULL, *text;
+	if (old && old == m->old && new == m->new) {
+		text = m->text;
+	} else {
+		text = rules_text(a, have, want);
+		if (old && !strstr(text, "\n-I ") && !strstr(text, "\n-D "))
+			*m = (struct rules_memo){old, new, text};
+	}
+	if (*text)
+		*vec_push(a, &d->add.rules) = (struct drules){.owner = "lab", .text = text};
 }
 
 /* What a running lab keeps: its machines, and the devices that they have for themselves. */
@@ -75,6 +101,7 @@ static int check_frame(const struct desired *old, const struct desired *new, str
 static int plan_deltas(struct carry *c, const struct desired *old, struct err *err)
 {
 	const struct desired *new = c->site->lab.desired;
+	struct rules_memo memo = {0};
 	for (int i = 0; i < (int)new->ns.n; i++) {
 		const struct dns *want = &new->ns.v[i];
 		int k = desired_ns(old, want->name);
@@ -82,7 +109,7 @@ static int plan_deltas(struct carry *c, const struct desired *old, struct err *e
 		if (k < 0)
 			continue;
 		delta_build(c->arena, &old->ns.v[k], want, DELTA_PLAN, &c->delta[i]);
-		rules_delta(c->arena, &old->ns.v[k], want, &c->delta[i]);
+		rules_delta(c->arena, &old->ns.v[k], want, &c->delta[i], &memo);
 		c->fresh[i] = c->delta[i].remake;
 	}
 	int r = check_frame(old, new, c, err);
