@@ -271,15 +271,20 @@ static bool falls_back(const struct builder *b)
 	return b->c->proxy.mode == PROXY_IPVS && proxy_ipvs_falls_back(b->c);
 }
 
-static struct way cluster_way(const struct builder *b, int node, const struct svc_plan *p)
+static struct way cluster_way(const struct builder *b, const struct origin *from,
+			      const struct svc_plan *p)
 {
 	bool local = p->internal_local && b->c->proxy.mode != PROXY_USERSPACE &&
 		     !(p->eps.local.n == 0 && falls_back(b));
+	/* A node's own packets are not a pod's; through IPVS they come from the Service's address.
+	 */
+	bool own = from->end.node >= 0 &&
+		   (b->c->proxy.mode == PROXY_IPVS || b->plans[from->node].pods != POD_ANY);
 	return (struct way){.p = p,
-			    .node = &b->c->nodes.v[node],
+			    .node = &b->c->nodes.v[from->node],
 			    .eps = local ? &p->eps.local : &p->eps.cluster,
 			    .fate = p->internal,
-			    .masquerade = b->c->proxy.masquerade_all};
+			    .masquerade = own || b->c->proxy.masquerade_all};
 }
 
 static struct way outside_way(const struct builder *b, int node, const struct svc_plan *p)
@@ -363,7 +368,7 @@ static void cluster_ips(struct builder *b, const struct origin *from)
 	struct sample some = sample_of(b, from, plan->svcs.n, "Services");
 	for (size_t i = some.first; i < plan->svcs.n; i += some.stride) {
 		const struct svc_plan *p = &plan->svcs.v[i];
-		struct way w = cluster_way(b, from->node, p);
+		struct way w = cluster_way(b, from, p);
 		const struct service_port *port = p->port->port;
 		const char *name = arena_printf(b->a, "%s/%s", p->svc->ns, p->svc->name);
 		add_service(b, "service", from, &w, port_text(b, name, port->port, port->proto),
@@ -462,7 +467,7 @@ static void names(struct builder *b, const struct origin *from)
 	const struct svc_plan *dns = b->c->dns_ip ? dns_service(b, from->node) : NULL;
 	if (!dns || (policy && strncmp(policy, "ClusterFirst", 12) != 0))
 		return;
-	struct way w = cluster_way(b, from->node, dns);
+	struct way w = cluster_way(b, from, dns);
 	struct sample some = sample_of(b, from, b->c->services.n, "Services");
 	for (size_t i = some.first; i < b->c->services.n; i += some.stride) {
 		const struct csvc *s = &b->c->services.v[i];

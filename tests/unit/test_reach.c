@@ -301,7 +301,7 @@ static void test_masqueraded(void **state)
 		bool tunnel = i % 2 == 0;
 		_strbuf_ struct strbuf yaml = STRBUF_INIT;
 		strbuf_addf(&yaml, "%s%s",
-			    LAB("  cni: calico\n") PODS WEB_SERVICE MASQUERADE_ALL POLICY(
+			    LAB("  cni: calico\n") PODS HOST_POD WEB_SERVICE MASQUERADE_ALL POLICY(
 				    "odd", "podSelector: {matchLabels: {app: odd}}, "
 					   "policyTypes: [Egress]")
 				    POLICY("web", "podSelector: {matchLabels: {app: web}}, "
@@ -316,6 +316,10 @@ static void test_masqueraded(void **state)
 		check(&p, &l, "service far default/web:80", tunnel ? REACH_OPEN : REACH_DROPPED,
 		      tunnel ? NULL : "NetworkPolicy web (ingress)");
 		check(&p, &l, "pod far web:8080", REACH_OPEN, NULL);
+		check(&p, &l, "pod host web:8080", tunnel ? REACH_OPEN : REACH_DROPPED,
+		      tunnel ? NULL : "NetworkPolicy web (ingress)");
+		check(&p, &l, "service host default/web:80", tunnel ? REACH_OPEN : REACH_DROPPED,
+		      tunnel ? NULL : "NetworkPolicy web (ingress)");
 	}
 }
 
