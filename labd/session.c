@@ -136,6 +136,8 @@ static void serve(struct session *s)
 	json_decref(msg);
 	json_t *reply = r < 0 ? json_pack("{s:o}", "error", wire_err_to_json(&err))
 			      : json_pack("{s:o}", "result", result ? result : json_object());
+	if (r < 0)
+		json_decref(result); /* some have done a part */
 	if (r < 0 && s->faults)
 		json_object_set(json_object_get(reply, "error"), "faults", s->faults);
 	json_decref(s->faults);

@@ -172,7 +172,7 @@ int lab_tend(const struct engine *e, const char *name, const uint32_t *ids, size
 	     struct err *err)
 {
 	char dir[300];
-	_lab_lock_ struct lab_lock lock;
+	_lab_lock_ struct lab_lock lock = {.fd = -1};
 	snprintf(dir, sizeof(dir), "%s/labs/%s", e->run, name);
 	if (!path_exists(dir))
 		return 0;
