@@ -104,7 +104,7 @@ deps-test:
 
 # ---- what people run ------------------------------------------------------------------------
 
-.PHONY: demo check check-long kill-in-guest check-asan check-leaks unit check-style asan bench help
+.PHONY: demo check check-long kill-in-guest check-asan check-leaks check-arch unit check-style asan bench help
 # Everything from a fresh clone: packages, build, a cluster, a packet.
 demo: deps
 	@$(MAKE) --no-print-directory -s all
@@ -139,6 +139,13 @@ $(TOOLS): $(BUILD)/tests/%: $(BUILD)/obj/tests/lib/%.o $(BUILD)/libtest.a
 	@mkdir -p $(@D)
 	@$(if $(V),,echo '  LINK  $@')
 	$(Q)$(CC) $(LDFLAGS_ALL) $(WRAP) -o $@ $< $(BUILD)/libtest.a $(LIBS_CTL) $(LIBS_LABD)
+
+# The tree by another architecture's compiler (apt-get install gcc-aarch64-linux-gnu); nothing is linked.
+ARCH ?= aarch64
+check-arch:
+	@for f in $(SRC_LIB) $(SRC_CTL) $(SRC_LABD) $(SRC_INIT); do \
+		$(ARCH)-linux-gnu-gcc $(CFLAGS_ALL) -DLABD_BUILD='""' -idirafter /usr/include -S -o /dev/null $$f || exit 1; \
+	done; echo "$(ARCH): compiles"
 
 unit: all $(TESTS)
 	@BUILD=$(BUILD) tests/run unit
@@ -219,6 +226,7 @@ help:
 	@echo 'make unit       unit tests only        make check-style  formatting and room rules'
 	@echo 'make asan       sanitizer build in build-asan'
 	@echo 'make check-asan the suites with it         make check-leaks  100 up and down, nothing lost'
+	@echo 'make check-arch the tree compiled for ARCH (aarch64), not linked'
 	@echo 'make man        the man pages from their scdoc sources (needs scdoc)'
 	@echo 'make fuzz       fuzz targets, 60 s each  make fuzz-long  600 s each'
 	@echo 'make bench      against the plan script, mininet and the bare kernel (BENCH=quick|normal|full)'
