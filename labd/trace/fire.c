@@ -336,8 +336,8 @@ void fire_start(struct fire *f)
 		send_datagram(f);
 }
 
-/* Fill the request up to the size wanted, or to the biggest segment there may be: more would leave
- * as one buffer that the card is to cut up. Ends the headers. */
+/* Fill the request, of MAX_PROBE_BYTES, up to the size wanted, or to the biggest segment there may
+ * be: more would leave as one buffer that the card is to cut up. Ends the headers. */
 static int pad(const struct fire *f, char *req, int n)
 {
 	static const char name[] = "X-Size: ";
@@ -362,7 +362,7 @@ static int pad(const struct fire *f, char *req, int n)
 
 static void send_request(struct fire *f)
 {
-	char req[MARKER_WINDOW], cookie[MARKER_COOKIE + 16] = "";
+	char req[MAX_PROBE_BYTES], cookie[MARKER_COOKIE + 16] = "";
 	if (f->relayed)
 		snprintf(cookie, sizeof(cookie), "X-Labd: %.*s\r\n", (int)MARKER_COOKIE,
 			 (const char *)f->p->cookie);
