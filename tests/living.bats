@@ -83,10 +83,16 @@ as_it_should_be() {
 @test "scale up and down: every replica answers, the others stay what they were" {
 	up
 	before=$(labctl get pods -o wide --no-headers | awk '{print $1, $6, $7}' | sort)
+	began=$(labctl get deploy/web -o json | jq -r .metadata.creationTimestamp)
+	for _ in $(seq 20); do # a second has to pass to tell ages apart
+		[ "$(date -u +%FT%TZ)" = "$began" ] || break
+		sleep 0.1
+	done
 	run labctl scale deploy/web --replicas 4
 	[ "$status" = 0 ]
 	[ "$output" = "deployment.apps/web scaled" ]
 	[ "$(web_pods | wc -l)" = 4 ]
+	[ "$(labctl get pods -o json | jq --arg t "$began" '[.items[] | select(.metadata.labels.app == "web") | .metadata.creationTimestamp | select(. > $t)] | length')" = 2 ]
 	[ "$(answers)" = "$(web_pods)" ]
 	now=$(labctl get pods -o wide --no-headers | awk '{print $1, $6, $7}' | sort)
 	[ "$(comm -23 <(echo "$before") <(echo "$now"))" = "" ]
@@ -369,9 +375,9 @@ same_tables() {
 	[ "$status" = 4 ]
 	has '^n1: route 10.244.1.0/24 via 10.244.1.0 dev flannel.1 onlink is missing$'
 	has '^n1: route 198.51.100.0/24 via 192.0.2.12 dev eth0 was added by hand$'
-	has "^n2: fdb $mac dev flannel.1 leads to 192.0.2.99, not 192.0.2.11$"
+	has "^n2: fdb $mac dev flannel.1 leads to 192.0.2.99, should lead to 192.0.2.11$"
 	has '^n2: neighbour 10.244.2.0 dev flannel.1 lladdr .* is missing$'
-	has '^n3: net.ipv4.ip_forward is 0, not 1$'
+	has '^n3: net.ipv4.ip_forward is 0, should be 1$'
 	has '^n1: link cni0: mtu 1400, should be 1450$'
 	has '^n1: nat rule added by hand: -A KUBE-SERVICES -d 203.0.113.9/32 -j RETURN$'
 	has '^n1: filter rule added by hand: -A INPUT -s 203.0.113.9/32 -j DROP$'
@@ -379,6 +385,8 @@ same_tables() {
 	has '^n3: nat rule is missing: -A KUBE-POSTROUTING '
 	run labctl diff --fix
 	has 'onlink is missing \(mended\)$'
+	has '^n1: nat rule added by hand: -A KUBE-SERVICES -d 203.0.113.9/32 -j RETURN \(mended\)$'
+	has '^n1: filter rule added by hand: -A INPUT -s 203.0.113.9/32 -j DROP$' # somebody else's
 	run labctl diff -o json
 	[ "$status" = 4 ]
 	# what is somebody else's stays
@@ -533,7 +541,7 @@ crash() {
 	has '^n2: address 10.244.1.1/24 dev cni0 is missing$'
 	has '^n2: address 198.51.100.9/32 dev cni0 was added by hand$'
 	has '^n3: link stray was added by hand$'
-	has '^n3: net.ipv4.conf.all.route_localnet is 0, not 1$'
+	has '^n3: net.ipv4.conf.all.route_localnet is 0, should be 1$'
 	has '^n3: link flannel.1: address 02:00:00:00:00:99, should be [0-9a-f:]+$'
 	run labctl diff --fix
 	[ "$(grep -c '(mended)$' <<<"$output")" -ge 6 ]

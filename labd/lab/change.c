@@ -447,7 +447,7 @@ int lab_change_held(const struct engine *e, const char *name, edit_fn edit, void
 	int r = prepare(&c, name, err);
 	if (r < 0)
 		return r;
-	edit_init(&c.edit);
+	edit_init(&c.edit, time(NULL));
 	r = edit(c.docs, &c.old, &c.edit, arg, err);
 	if (r == 0) {
 		set_down(&c);

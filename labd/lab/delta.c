@@ -364,8 +364,8 @@ static void neighs(struct cmp *c)
 			continue;
 		*vec_push(c->d->arena, &c->d->add.neighs) = *w;
 		if (h)
-			delta_say(c->d, false, "neighbour %s dev %s is %s, not %s", IP4(w->ip),
-				  w->dev, MAC(h->mac), MAC(w->mac));
+			delta_say(c->d, false, "neighbour %s dev %s is %s, should be %s",
+				  IP4(w->ip), w->dev, MAC(h->mac), MAC(w->mac));
 		else
 			delta_say(c->d, false, "neighbour %s dev %s lladdr %s is missing",
 				  IP4(w->ip), w->dev, MAC(w->mac));
@@ -393,8 +393,8 @@ static void fdbs(struct cmp *c)
 			continue;
 		*vec_push(c->d->arena, &c->d->add.fdbs) = *w;
 		if (h)
-			delta_say(c->d, false, "fdb %s dev %s leads to %s, not %s", MAC(w->mac),
-				  w->dev, IP4(h->dst), IP4(w->dst));
+			delta_say(c->d, false, "fdb %s dev %s leads to %s, should lead to %s",
+				  MAC(w->mac), w->dev, IP4(h->dst), IP4(w->dst));
 		else
 			delta_say(c->d, false, "fdb %s dev %s dst %s is missing", MAC(w->mac),
 				  w->dev, IP4(w->dst));
@@ -417,7 +417,8 @@ static void sysctls(struct cmp *c)
 		if (is ? strcmp(is, w->value) == 0 : c->how == DELTA_KERNEL)
 			continue;
 		*vec_push(c->d->arena, &c->d->add.sysctls) = *w;
-		delta_say(c->d, false, "%s is %s, not %s", w->key, is ? is : "unset", w->value);
+		delta_say(c->d, false, "%s is %s, should be %s", w->key, is ? is : "unset",
+			  w->value);
 	}
 }
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "labd/lab/pod_status.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/limits.h"
 
@@ -109,9 +110,10 @@ json_t *docs_unfold(const json_t *docs)
 
 /* ---- editing --------------------------------------------------------------------------------- */
 
-void edit_init(struct edit *e)
+void edit_init(struct edit *e, time_t now)
 {
 	*e = (struct edit){.lines = json_array(), .rolled = json_object(), .slices = json_object()};
+	time_stamp(now, e->now);
 }
 
 void edit_free(struct edit *e)
@@ -218,6 +220,13 @@ static const char *slice_service(const json_t *doc, struct doc_id id)
 	return json_string_value(json_object_get(labels, "kubernetes.io/service-name"));
 }
 
+/* An API server sets it once, whatever is sent. */
+static void carry_creation(const json_t *old, json_t *new)
+{
+	json_object_del(at_path(new, "metadata"), "creationTimestamp");
+	carry(old, new, "metadata", "creationTimestamp");
+}
+
 static void apply_one(json_t *docs, const json_t *sent, struct edit *e)
 {
 	json_t *new = json_deep_copy(sent);
@@ -227,11 +236,14 @@ static void apply_one(json_t *docs, const json_t *sent, struct edit *e)
 		mark(e->slices, id.ns, slice_service(new, id));
 	if (at < 0) {
 		tell(e, id, "created");
+		json_object_set_new(doc_sub(new, "metadata"), "creationTimestamp",
+				    json_string(e->now));
 		json_array_append_new(docs, new);
 		return;
 	}
 	json_t *old = json_array_get(docs, (size_t)at);
 	carry_decisions(id.kind, old, new);
+	carry_creation(old, new);
 	tell(e, id, json_equal(old, new) ? "unchanged" : "configured");
 	if (strcmp(id.kind, "Deployment") == 0 &&
 	    !json_equal(at_path(old, "spec.template"), at_path(new, "spec.template")))

@@ -9,6 +9,7 @@
 #define LAB_DOCS_H
 
 #include <jansson.h>
+#include <time.h>
 
 #include "lib/base/err.h"
 #include "lib/plan/cluster.h"
@@ -39,12 +40,14 @@ struct edit {
 	json_t *slices; /* {"NS/SERVICE": true}: its endpoints were given by hand in this edit */
 	json_t *down;	/* pods that are down from now on, as in store.h; NULL: those that were */
 	bool changed;
+	char now[32]; /* metadata.creationTimestamp of what it makes */
 };
-void edit_init(struct edit *e);
+void edit_init(struct edit *e, time_t now);
 void edit_free(struct edit *e);
 
 /* Add or replace objects by kind, namespace and name. What the new document leaves open stays as it
- * was decided (clusterIP, node ports, replicas, a pod's node and address). */
+ * was decided (clusterIP, node ports, replicas, a pod's node and address); creationTimestamp is
+ * ours. */
 int docs_apply(json_t *docs, const json_t *sent, struct edit *e, struct err *err);
 /* Remove an object and what goes with it. ERR_NOT_FOUND when there is none. c: the cluster before;
  * tells which pods are a Deployment's. */

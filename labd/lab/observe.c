@@ -85,7 +85,7 @@ static int compare_rules(struct arena *a, struct site *s, int i, struct delta *d
 	const struct dns *ns = &s->lab.desired->ns.v[i];
 	_strbuf_ struct strbuf is = STRBUF_INIT, should = STRBUF_INIT, text = STRBUF_INIT;
 	struct ruleset have = {.arena = a}, want = {.arena = a};
-	strs words = {0};
+	struct ruleset_words words = {0};
 	const enum ipt_backend backend = store_backend(s->e, &s->lab);
 	if ((ns->kind != DNS_NODE && !ns->rules.n) || xt_has(s->netns[i], ns, backend))
 		return 0;
@@ -97,8 +97,10 @@ static int compare_rules(struct arena *a, struct site *s, int i, struct delta *d
 	ruleset_add(&have, strbuf_str(&is));
 	ruleset_add(&want, strbuf_str(&should));
 	ruleset_diff(&have, &want, RULESET_KERNEL, &text, &words);
-	for (size_t k = 0; k < words.n; k++)
-		delta_say(d, false, "%s", words.v[k]);
+	vec_foreach (const char *, w, &words.own)
+		delta_say(d, false, "%s", *w);
+	vec_foreach (const char *, w, &words.foreign)
+		delta_say(d, true, "%s", *w);
 	if (text.len)
 		*vec_push(a, &d->add.rules) =
 			(struct drules){.owner = "lab", .text = arena_strdup(a, strbuf_str(&text))};

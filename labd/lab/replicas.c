@@ -203,6 +203,7 @@ static json_t *new_pod(struct replicas *r, const json_t *docs, const struct depl
 	json_t *meta = doc_sub(doc, "metadata");
 	json_object_set_new(meta, "name", json_string(name));
 	json_object_set_new(meta, "namespace", json_string(d->meta.ns));
+	json_object_set_new(meta, "creationTimestamp", json_string(r->edit->now));
 	json_object_set_new(doc_sub(meta, "labels"), "pod-template-hash", json_string(hash));
 	json_object_set_new(meta, "ownerReferences",
 			    json_pack("[{s:s, s:s, s:s%, s:b}]", "apiVersion", "apps/v1", "kind",

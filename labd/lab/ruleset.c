@@ -148,7 +148,7 @@ struct differ {
 	struct arena *arena;
 	struct strbuf decls, rules, ends; /* of the table in hand */
 	const char *table;
-	strs *words;
+	struct ruleset_words *words;
 };
 
 static const strs no_rules;
@@ -197,19 +197,29 @@ static strs minus(struct arena *arena, const strs *a, const strs *b)
 	return out;
 }
 
-static void say(struct differ *d, const char *chain, const strs *missing, const strs *extra)
+/* Chains whose names say that a component of the lab makes and removes them. */
+static bool lab_chain(const char *name)
+{
+	return strncmp(name, "KUBE-", 5) == 0 || strncmp(name, "cali-", 5) == 0 ||
+	       strncmp(name, "FLANNEL-", 8) == 0;
+}
+
+static void say(struct differ *d, const struct rchain *c, const strs *missing, const strs *extra)
 {
 	if (!d->words)
 		return;
+	strs *too_many =
+		d->how == RULESET_KERNEL && c->builtin ? &d->words->foreign : &d->words->own;
 	for (size_t i = 0; i < missing->n; i++)
-		*vec_push(d->arena, d->words) = arena_printf(
-			d->arena, "%s rule is missing: -A %s %s", d->table, chain, missing->v[i]);
+		*vec_push(d->arena, &d->words->own) = arena_printf(
+			d->arena, "%s rule is missing: -A %s %s", d->table, c->name, missing->v[i]);
 	for (size_t i = 0; i < extra->n; i++)
-		*vec_push(d->arena, d->words) = arena_printf(
-			d->arena, "%s rule added by hand: -A %s %s", d->table, chain, extra->v[i]);
+		*vec_push(d->arena, too_many) =
+			arena_printf(d->arena, "%s rule added by hand: -A %s %s", d->table, c->name,
+				     extra->v[i]);
 	if (!missing->n && !extra->n)
-		*vec_push(d->arena, d->words) = arena_printf(
-			d->arena, "%s chain %s has its rules in another order", d->table, chain);
+		*vec_push(d->arena, &d->words->own) = arena_printf(
+			d->arena, "%s chain %s has its rules in another order", d->table, c->name);
 }
 
 /* A chain of the lab's own is written again as a whole. */
@@ -260,21 +270,14 @@ static void wanted_chain(struct differ *d, const struct rchain *c, const struct 
 		return;
 	strs missing = minus(d->arena, &c->rules, rules), extra = minus(d->arena, rules, &c->rules);
 	if (!have && !c->builtin && d->words)
-		*vec_push(d->arena, d->words) =
+		*vec_push(d->arena, &d->words->own) =
 			arena_printf(d->arena, "%s chain %s is missing", d->table, c->name);
 	else
-		say(d, c->name, &missing, &extra);
+		say(d, c, &missing, &extra);
 	if (c->builtin)
 		edit(d, c, rules, &missing, &extra);
 	else
 		rewrite(d, c);
-}
-
-/* Chains whose names say that a component of the lab makes and removes them. */
-static bool lab_chain(const char *name)
-{
-	return strncmp(name, "KUBE-", 5) == 0 || strncmp(name, "cali-", 5) == 0 ||
-	       strncmp(name, "FLANNEL-", 8) == 0;
 }
 
 static void unwanted_chain(struct differ *d, const struct rchain *c)
@@ -284,14 +287,15 @@ static void unwanted_chain(struct differ *d, const struct rchain *c)
 		struct rchain empty = {.name = c->name, .builtin = true};
 		if (!c->rules.n)
 			return;
-		say(d, c->name, &none, &c->rules);
+		say(d, c, &none, &c->rules);
 		edit(d, &empty, &c->rules, &none, &c->rules);
 		return;
 	}
+	bool leave = d->how == RULESET_KERNEL && !lab_chain(c->name);
 	if (d->words)
-		*vec_push(d->arena, d->words) =
+		*vec_push(d->arena, leave ? &d->words->foreign : &d->words->own) =
 			arena_printf(d->arena, "%s chain %s was added by hand", d->table, c->name);
-	if (d->how == RULESET_KERNEL && !lab_chain(c->name))
+	if (leave)
 		return;
 	strbuf_addf(&d->decls, ":%s - [0:0]\n", c->name);
 	strbuf_addf(&d->ends, "-X %s\n", c->name);
@@ -317,7 +321,7 @@ static void diff_table(struct differ *d, const struct rtable *have, const struct
 }
 
 void ruleset_diff(const struct ruleset *have, const struct ruleset *want, enum ruleset_how how,
-		  struct strbuf *out, strs *words)
+		  struct strbuf *out, struct ruleset_words *words)
 {
 	struct differ d = {.how = how, .arena = want->arena, .words = words};
 	vec_foreach (struct rtable *, t, &want->tables)

@@ -29,9 +29,14 @@ enum ruleset_how {
 	RULESET_KERNEL, /* `have` may hold others': only what lies in chains of the lab goes */
 };
 
-/* Text that makes `have` to `want`; "" when nothing differs. words: one line for each rule that is
- * missing or too many, or NULL. */
+/* One line for each rule that is missing or too many. */
+struct ruleset_words {
+	strs own;     /* what the text mends */
+	strs foreign; /* what it leaves, being somebody else's */
+};
+
+/* Text that makes `have` to `want`; "" when nothing differs. words may be NULL. */
 void ruleset_diff(const struct ruleset *have, const struct ruleset *want, enum ruleset_how how,
-		  struct strbuf *out, strs *words);
+		  struct strbuf *out, struct ruleset_words *words);
 
 #endif

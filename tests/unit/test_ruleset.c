@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -15,12 +16,12 @@ static void assert_diff(const char *have, const char *want, enum ruleset_how how
 	_arena_ struct arena *a = arena_new();
 	_strbuf_ struct strbuf out = STRBUF_INIT;
 	struct ruleset h = {.arena = a}, w = {.arena = a};
-	strs words = {0};
+	struct ruleset_words words = {0};
 	ruleset_add(&h, have);
 	ruleset_add(&w, want);
 	ruleset_diff(&h, &w, how, &out, &words);
 	assert_string_equal(strbuf_str(&out), text);
-	assert_int_equal(words.n, n_words);
+	assert_int_equal(words.own.n + words.foreign.n, n_words);
 }
 
 #define BASE                                                                                       \
@@ -46,6 +47,31 @@ static void only_what_differs(void **state)
 		    "*nat\n:KUBE-A - [0:0]\n:KUBE-C - [0:0]\n-A KUBE-A -j KUBE-C\n"
 		    "-A KUBE-A -j KUBE-B\n-A KUBE-C -j DROP\nCOMMIT\n",
 		    2);
+}
+
+/* What is told as mended is mended, and what is left alone is not told so. */
+static void whose(void **state)
+{
+	_arena_ struct arena *a = arena_new();
+	_strbuf_ struct strbuf out = STRBUF_INIT;
+	struct ruleset h = {.arena = a}, w = {.arena = a};
+	struct ruleset_words words = {0};
+	(void)state;
+	ruleset_add(
+		&h,
+		"*nat\n:PREROUTING ACCEPT [0:0]\n:KUBE-A - [0:0]\n:KUBE-B - [0:0]\n:MINE - [0:0]\n"
+		"-A PREROUTING -j LOG\n-A KUBE-A -j KUBE-B\n-A KUBE-A -j RETURN\n"
+		"-A KUBE-B -j ACCEPT\n-A MINE -j DROP\nCOMMIT\n");
+	ruleset_add(&w, BASE);
+	ruleset_diff(&h, &w, RULESET_KERNEL, &out, &words);
+	assert_int_equal(words.own.n, 2);
+	assert_string_equal(words.own.v[0], "nat rule is missing: -A PREROUTING -j KUBE-A");
+	assert_string_equal(words.own.v[1], "nat rule added by hand: -A KUBE-A -j RETURN");
+	assert_int_equal(words.foreign.n, 2);
+	assert_string_equal(words.foreign.v[0], "nat rule added by hand: -A PREROUTING -j LOG");
+	assert_string_equal(words.foreign.v[1], "nat chain MINE was added by hand");
+	assert_null(strstr(strbuf_str(&out), "LOG"));
+	assert_null(strstr(strbuf_str(&out), "MINE"));
 }
 
 static void stale_chain(void **state)
@@ -91,9 +117,13 @@ static void positions_are_read(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(same),		 cmocka_unit_test(only_what_differs),
-		cmocka_unit_test(stale_chain),	 cmocka_unit_test(built_in_chains),
-		cmocka_unit_test(foreign_chain), cmocka_unit_test(positions_are_read),
+		cmocka_unit_test(same),
+		cmocka_unit_test(only_what_differs),
+		cmocka_unit_test(whose),
+		cmocka_unit_test(stale_chain),
+		cmocka_unit_test(built_in_chains),
+		cmocka_unit_test(foreign_chain),
+		cmocka_unit_test(positions_are_read),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
