@@ -7,8 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <uthash.h>
+
 #include "labd/lab/docs.h"
 #include "lib/base/cleanup.h"
+#include "lib/base/strbuf.h"
 
 static void set_str(json_t *o, const char *key, const char *value)
 {
@@ -152,14 +155,47 @@ static int by_order(const void *a, const void *b)
 	return x->order - y->order;
 }
 
+/* The cluster's pods by "NAMESPACE/NAME". */
+struct known_pod {
+	const char *key;
+	const struct cpod *pod;
+	bool written; /* it has a document */
+	UT_hash_handle hh;
+};
+
+static struct known_pod *known_pods(struct arena *a, const struct cluster *c)
+{
+	struct known_pod *all = NULL;
+	vec_foreach (const struct cpod, p, &c->pods) {
+		struct known_pod *k = arena_new_type(a, struct known_pod);
+		k->key = arena_printf(a, "%s/%s", p->ns, p->name);
+		k->pod = p;
+		HASH_ADD_KEYPTR(hh, all, k->key, strlen(k->key), k);
+	}
+	return all;
+}
+
+static void fix_known(json_t *doc, const struct cluster *c, struct known_pod *all)
+{
+	struct doc_id id = doc_id(doc);
+	_strbuf_ struct strbuf key = STRBUF_INIT;
+	struct known_pod *k;
+	strbuf_addf(&key, "%s/%s", id.ns, id.name);
+	HASH_FIND_STR(all, strbuf_str(&key), k);
+	if (!k)
+		return;
+	k->written = true;
+	fix_pod(doc, c, k->pod);
+}
+
 /* Pods that were made become documents, in the order in which they were made. */
-static void add_pods(json_t *docs, const struct cluster *c)
+static void add_pods(json_t *docs, const struct cluster *c, struct known_pod *all)
 {
 	_free_ const struct cpod **made = calloc(c->pods.n + 1, sizeof(const struct cpod *));
 	size_t n = 0;
-	vec_foreach (const struct cpod, p, &c->pods)
-		if (made && docs_find(docs, "Pod", p->ns, p->name) < 0)
-			made[n++] = p;
+	for (const struct known_pod *k = all; made && k; k = k->hh.next)
+		if (!k->written)
+			made[n++] = k->pod;
 	if (n)
 		qsort(made, n, sizeof(const struct cpod *), by_order);
 	for (size_t i = 0; i < n; i++) {
@@ -213,13 +249,11 @@ static void add_dns(json_t *docs, const struct cluster *c)
 	}
 }
 
-static void fix_one(json_t *doc, const struct cluster *c)
+static void fix_one(json_t *doc, const struct cluster *c, struct known_pod *all)
 {
 	struct doc_id id = doc_id(doc);
 	if (strcmp(id.kind, "Pod") == 0) {
-		vec_foreach (const struct cpod, p, &c->pods)
-			if (strcmp(p->name, id.name) == 0 && strcmp(p->ns, id.ns) == 0)
-				fix_pod(doc, c, p);
+		fix_known(doc, c, all);
 	} else if (strcmp(id.kind, "Service") == 0) {
 		vec_foreach (const struct csvc, s, &c->services)
 			if (strcmp(s->name, id.name) == 0 && strcmp(s->ns, id.ns) == 0)
@@ -266,11 +300,14 @@ static void add_blocks(json_t *docs, const struct cluster *c)
 
 void docs_fix(json_t *docs, const struct cluster *c)
 {
+	_arena_ struct arena *a = arena_new();
+	struct known_pod *all = known_pods(a, c);
 	size_t i;
 	json_t *v;
 	add_dns(docs, c);
 	json_array_foreach (docs, i, v)
-		fix_one(v, c);
-	add_pods(docs, c);
+		fix_one(v, c, all);
+	add_pods(docs, c, all);
 	add_blocks(docs, c);
+	HASH_CLEAR(hh, all);
 }
