@@ -18,7 +18,7 @@
 #include "lib/base/cleanup.h"
 
 #define FORWARDS_STEP_MS 1
-#define FORWARDS_STEPS	 100
+#define FORWARDS_STEPS	 1000 /* a machine with all hands full */
 
 static struct ifreq request(const char *dev)
 {
