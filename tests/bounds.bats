@@ -60,6 +60,10 @@ alive() {
 	run labctl -l bounded exec eater -- sh -c 'ls | cat'
 	[ "$status" != 0 ]
 	labctl down bounded
+	for _ in $(seq 50); do # they are killed, and down does not wait for their end
+		pgrep -f '^/tmp/escape fork-bomb' >/dev/null || break
+		sleep 0.1
+	done
 	[ -z "$(pgrep -f '^/tmp/escape fork-bomb' || true)" ]
 	labctl up "$TEST_DIR/bounded.yaml"
 	labctl -l bounded exec -i eater -- sh -c 'cat >/tmp/escape; chmod 755 /tmp/escape' <"$BUILD/tests/escape"
@@ -113,6 +117,10 @@ alive() {
 	run groups_of_labs
 	hasnt '/labd/crashed\.'
 	labctl down --all
+	for _ in $(seq 50); do # they go when the last process has ended, which down does not wait for
+		groups_of_labs | grep -qE '/labd/(bounded|beside)\.' || break
+		sleep 0.1
+	done
 	run groups_of_labs
 	hasnt '/labd/(bounded|beside)\.'
 }
