@@ -70,7 +70,7 @@ static void rules(struct arena *a, struct fuzz_in *in, struct recording *r)
 	struct ruleset have = {.arena = a}, want = {.arena = a};
 	struct rec_match m = {0};
 	struct strbuf out = STRBUF_INIT;
-	strs words = {0};
+	struct ruleset_words words = {0};
 	char *half = strstr(text, "\n=\n"); /* two rulesets to compare */
 	if (half)
 		*half = '\0';
