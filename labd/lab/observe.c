@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "labd/kernel/ipvs.h"
 #include "labd/kernel/net.h"
@@ -17,6 +18,9 @@
 #include "lib/base/cleanup.h"
 #include "lib/plan/ipvs_diff.h"
 #include "lib/plan/nft_diff.h"
+
+#define BIRD_MOMENT_MS 20
+#define BIRD_LOOKS     5
 
 static int read_sysctls(struct arena *a, int netns, const struct dns *want, struct dns *have,
 			struct err *err)
@@ -182,7 +186,7 @@ static void count_programs(const struct nsproc *p, const struct dns *want, struc
 		*vec_push(d->arena, &d->start) = w;
 }
 
-int observe_ns(struct arena *a, struct site *s, int i, struct delta *ret, struct err *err)
+static int compare_net(struct arena *a, struct site *s, int i, struct delta *ret, struct err *err)
 {
 	const struct dns *want = &s->lab.desired->ns.v[i];
 	struct dns have;
@@ -191,9 +195,32 @@ int observe_ns(struct arena *a, struct site *s, int i, struct delta *ret, struct
 		r = read_sysctls(a, s->netns[i], want, &have, err);
 	if (r >= 0)
 		r = read_ipsets(a, s->netns[i], want, &have, err);
+	if (r >= 0)
+		delta_build(a, &have, want, DELTA_KERNEL, ret);
+	return r;
+}
+
+/* BIRD replaces a route that its peer tells anew by deleting it and adding it again, 0.1 to 3 ms
+ * later: one that seems to be missing is looked for again. */
+static int compare_calm(struct arena *a, struct site *s, int i, struct delta *ret, struct err *err)
+{
+	const struct timespec moment = {.tv_nsec = BIRD_MOMENT_MS * 1000000L};
+	int r = compare_net(a, s, i, ret, err);
+	if (s->lab.cluster->routing != ROUTING_BIRD)
+		return r;
+	for (int n = 0; r >= 0 && n < BIRD_LOOKS && ret->add.routes.n; n++) {
+		nanosleep(&moment, NULL);
+		r = compare_net(a, s, i, ret, err);
+	}
+	return r;
+}
+
+int observe_ns(struct arena *a, struct site *s, int i, struct delta *ret, struct err *err)
+{
+	const struct dns *want = &s->lab.desired->ns.v[i];
+	int r = compare_calm(a, s, i, ret, err);
 	if (r < 0)
 		return err_wrap(err, "%s", want->name);
-	delta_build(a, &have, want, DELTA_KERNEL, ret);
 	count_programs(&s->procs[i], want, ret);
 	r = compare_services(a, s, i, ret, err);
 	if (r >= 0)
