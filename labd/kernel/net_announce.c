@@ -17,8 +17,8 @@
 #include "labd/kernel/nlbatch.h"
 #include "lib/base/cleanup.h"
 
-#define FORWARDS_STEP_MS 1
-#define FORWARDS_STEPS	 1000 /* a machine with all hands full */
+#define WORKS_STEP_MS 1
+#define WORKS_STEPS   1000 /* a machine with all hands full */
 
 static struct ifreq request(const char *dev)
 {
@@ -28,14 +28,15 @@ static struct ifreq request(const char *dev)
 }
 
 /*
- * A port forwards when the kernel's link watch has seen its carrier, which it does in a worker. The
- * flag tells that it has; asking for the carrier takes the lock that the worker holds, so that it
- * is through with it (and on newer kernels does its work at once).
+ * A port forwards, and a device sends (until then it drops what it is given, without an error),
+ * when the kernel's link watch has seen its carrier, which it does in a worker. The flag tells that
+ * it has; asking for the carrier takes the lock that the worker holds, so that it is through with
+ * it (and on newer kernels does its work at once).
  */
-static bool forwards(int sk, const char *port)
+static bool works(int sk, const char *dev)
 {
 	struct ethtool_value v = {.cmd = ETHTOOL_GLINK};
-	struct ifreq flags = request(port), link = request(port);
+	struct ifreq flags = request(dev), link = request(dev);
 	link.ifr_data = (void *)&v;
 	if (ioctl(sk, SIOCGIFFLAGS, &flags) < 0)
 		return true; /* nothing to wait for */
@@ -43,16 +44,17 @@ static bool forwards(int sk, const char *port)
 	return flags.ifr_flags & IFF_RUNNING;
 }
 
-static int wait_for_port(struct nlns *home, int netns, const char *port, struct err *err)
+/* Leaves the caller in the namespace. */
+static int wait_for_link(struct nlns *home, int netns, const char *dev, struct err *err)
 {
-	struct timespec step = {.tv_nsec = FORWARDS_STEP_MS * 1000000};
+	struct timespec step = {.tv_nsec = WORKS_STEP_MS * 1000000};
 	int r = nlns_enter(home, netns, err);
 	if (r < 0)
 		return r;
 	_close_ int sk = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (sk < 0)
-		return err_sys(err, errno, "waiting for bridge port %s", port);
-	for (int i = 0; i < FORWARDS_STEPS && !forwards(sk, port); i++)
+		return err_sys(err, errno, "waiting for link %s", dev);
+	for (int i = 0; i < WORKS_STEPS && !works(sk, dev); i++)
 		nanosleep(&step, NULL);
 	return 0;
 }
@@ -109,9 +111,9 @@ int net_announce(const struct net_ctx *x, int i, struct err *err)
 	_nlns_ struct nlns home = NLNS_INIT;
 	vec_foreach (const struct dlink, l, &ns->links) {
 		const struct dlink *port = port_of(x, l);
-		int r = port ? wait_for_port(&home, x->netns[l->peer_ns], port->name, err) : 0;
+		int r = port ? wait_for_link(&home, x->netns[l->peer_ns], port->name, err) : 0;
 		if (port && r >= 0)
-			r = nlns_enter(&home, x->netns[i], err);
+			r = wait_for_link(&home, x->netns[i], l->name, err);
 		if (r < 0)
 			return err_path(err, "%s: link %s", ns->name, l->name);
 		vec_foreach (const struct daddr, a, &ns->addrs) {
