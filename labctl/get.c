@@ -72,11 +72,7 @@ static void keep_labelled(struct found *f, const char *selector)
 {
 	f->objects = 0;
 	for (size_t i = 0; i < f->n; i++) {
-		size_t k = json_array_size(f->items[i]);
-		while (k-- > 0)
-			if (!selector_match(selector, obj_at(json_array_get(f->items[i], k),
-							     "metadata.labels")))
-				json_array_remove(f->items[i], k);
+		objects_keep_labelled(f->items[i], selector);
 		f->objects += json_array_size(f->items[i]);
 	}
 }

@@ -164,20 +164,23 @@ void objects_not_found(const struct view_kind *k, const char *name, const json_t
 		fprintf(stderr, "  hint: did you mean %s?\n", near);
 }
 
+void objects_keep_labelled(json_t *items, const char *selector)
+{
+	for (size_t i = json_array_size(items); i-- > 0;)
+		if (!selector_match(selector, obj_at(json_array_get(items, i), "metadata.labels")))
+			json_array_remove(items, i);
+}
+
 int objects_select(const struct source *s, const struct asked *a, const char *selector,
 		   json_t **items, struct err *err)
 {
-	json_t *all = NULL, *o;
+	json_t *all = NULL;
 	int r = objects_fetch(s, a->kind, &all, err);
 	if (r < 0)
 		return r;
-	json_t *named = objects_named(all, a->name, false);
+	*items = objects_named(all, a->name, false);
 	json_decref(all);
-	*items = json_array();
-	size_t i;
-	json_array_foreach (named, i, o)
-		if (!selector || selector_match(selector, obj_at(o, "metadata.labels")))
-			json_array_append(*items, o);
-	json_decref(named);
+	if (selector)
+		objects_keep_labelled(*items, selector);
 	return 0;
 }

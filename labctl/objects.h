@@ -38,6 +38,8 @@ int objects_fetch(const struct source *s, const struct view_kind *k, json_t **it
 /* The elements of items that are asked for: a new array, empty if there is none. With
  * `beginnings`, a name that fits none exactly is the beginning of names. */
 json_t *objects_named(const json_t *items, const char *name, bool beginnings);
+/* Of these objects only what has these labels stays. */
+void objects_keep_labelled(json_t *items, const char *selector);
 /* Fetched, and of them those of this name (NULL: all) and with these labels (NULL: any); a new
  * array. */
 int objects_select(const struct source *s, const struct asked *a, const char *selector,

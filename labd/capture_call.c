@@ -45,11 +45,12 @@ static void tell_device(struct capture *c, const struct sniffed *p)
 		if (*k == p->ifindex)
 			return;
 	*vec_push(c->arena, &c->known) = p->ifindex;
-	bool there = sniff_device(&c->from, p->ifindex, name, &m);
+	/* Gone already, or a name that root of the node chose and JSON can not carry. */
+	json_t *text = sniff_device(&c->from, p->ifindex, name, &m) ? json_string(name) : NULL;
 	snprintf(gone, sizeof(gone), "if%d", p->ifindex);
-	session_progress(c->s, json_pack("{s:{s:i, s:s, s:s, s:i}}", "device", "index", p->ifindex,
-					 "name", there ? name : gone, "mac", mac_str(m, mac),
-					 "hatype", (int)p->hatype));
+	session_progress(c->s, json_pack("{s:{s:i, s:o, s:s, s:i}}", "device", "index", p->ifindex,
+					 "name", text ? text : json_string(gone), "mac",
+					 mac_str(m, mac), "hatype", (int)p->hatype));
 }
 
 static int on_packet(void *arg, const struct sniffed *p)

@@ -110,23 +110,10 @@ struct pod_view {
 	bool ready;
 };
 
-/* What was counted before the lab was brought up goes on. */
 static json_t *container_statuses(const struct list *l, const struct cpod *p,
 				  const struct pod_view *v)
 {
-	json_t *list = json_array();
-	char pod[600];
-	snprintf(pod, sizeof(pod), "%s_%s(%s)", p->name, p->ns, p->uid);
-	vec_foreach (const struct container, c, &p->obj->spec.containers) {
-		struct pod_container how = {.name = c->name,
-					    .image = c->image,
-					    .pod = pod,
-					    .before = p->obj->restarts,
-					    .created = l->s->created,
-					    .dead = v->dead || p->obj->not_ready};
-		json_array_append_new(list, pod_status_container(v->entry, &how));
-	}
-	return list;
+	return pod_status_containers(v->entry, p, l->s->created, v->dead || p->obj->not_ready);
 }
 
 /* The names of the pods' namespaces in desired, NULL for hostNetwork pods. */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "lib/base/file.h"
+#include "lib/base/limits.h"
 #include "lib/kube/naming.h"
 
 #define CODE_KILLED 137 /* 128 and SIGKILL: what is in a sandbox when that dies */
@@ -241,4 +242,22 @@ void pod_status_told(json_t *all)
 	json_object_foreach (all, ns, entry)
 		json_object_set_new(entry, "down",
 				    json_boolean(pod_status_condition(entry) != POD_READY));
+}
+
+json_t *pod_status_containers(const json_t *entry, const struct cpod *p, time_t created, bool dead)
+{
+	json_t *list = json_array();
+	char pod[MAX_NAME * 2 + 64];
+	snprintf(pod, sizeof(pod), "%s_%s(%s)", p->name, p->ns, p->uid);
+	vec_foreach (const struct container, c, &p->obj->spec.containers) {
+		/* What was counted before the lab was brought up goes on. */
+		struct pod_container how = {.name = c->name,
+					    .image = c->image,
+					    .pod = pod,
+					    .before = p->obj->restarts,
+					    .created = created,
+					    .dead = dead};
+		json_array_append_new(list, pod_status_container(entry, &how));
+	}
+	return list;
 }

@@ -64,6 +64,8 @@ struct pod_container {
 	bool dead; /* its sandbox is, and has not been made anew (yet) */
 };
 json_t *pod_status_container(const json_t *entry, const struct pod_container *c);
+/* Those of all containers of a pod, as an array; created and dead as in struct pod_container. */
+json_t *pod_status_containers(const json_t *entry, const struct cpod *p, time_t created, bool dead);
 
 /* RFC 3339, UTC, as the API writes times. */
 void time_stamp(time_t t, char buf[static 32]);

@@ -67,18 +67,9 @@ static void end_pod(json_t *docs, const struct stored *lab, const struct cpod *p
 {
 	int at = docs_find(docs, "Pod", p->ns, p->name);
 	json_t *doc = json_array_get(docs, at < 0 ? json_array_size(docs) : (size_t)at);
-	json_t *status = doc_sub(doc, "status"), *list = json_array();
-	char pod[MAX_NAME * 2 + 64];
-	snprintf(pod, sizeof(pod), "%s_%s(%s)", p->name, p->ns, p->uid);
-	vec_foreach (const struct container, c, &p->obj->spec.containers) {
-		struct pod_container how = {.name = c->name,
-					    .image = c->image,
-					    .pod = pod,
-					    .before = p->obj->restarts,
-					    .created = lab->created};
-		json_array_append_new(list, pod_status_container(entry, &how));
-	}
-	json_object_set_new(status, "containerStatuses", list);
+	json_t *status = doc_sub(doc, "status");
+	json_object_set_new(status, "containerStatuses",
+			    pod_status_containers(entry, p, lab->created, false));
 	json_object_set_new(status, "phase", json_string(phase));
 }
 

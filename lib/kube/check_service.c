@@ -119,19 +119,21 @@ static const char *special_address(ip4 ip)
 	return NULL;
 }
 
-/* The addresses of a list in the document. */
+/* The addresses of a list in the document: its elements, or (key not NULL) that member of each. */
 static void check_special(struct checker *k, const struct meta *m, const json_t *list,
-			  const char *path)
+			  const char *path, const char *key)
 {
 	size_t i;
 	const json_t *item;
 	json_array_foreach (list, i, item) {
 		ip4 ip;
-		const char *s = json_string_value(item);
+		const char *s = json_string_value(key ? json_object_get(item, key) : item);
 		const char *what = s && ip4_parse(s, &ip) ? special_address(ip) : NULL;
 		if (what)
-			check_fault(k, m, arena_printf(k->a, "%s[%zu]", path, i), NULL, "%s is %s",
-				    s, what);
+			check_fault(k, m,
+				    arena_printf(k->a, "%s[%zu]%s%s", path, i, key ? "." : "",
+						 key ? key : ""),
+				    NULL, "%s is %s", s, what);
 	}
 }
 
@@ -160,7 +162,7 @@ static void check_service_fields(struct checker *k, const struct service *s)
 		check_fault(k, &s->meta, "spec.healthCheckNodePort", NULL,
 			    "only a Service of type LoadBalancer with `externalTrafficPolicy: "
 			    "Local` has one");
-	check_special(k, &s->meta, json_object_get(spec, "externalIPs"), "spec.externalIPs");
+	check_special(k, &s->meta, json_object_get(spec, "externalIPs"), "spec.externalIPs", NULL);
 	/* RFC 1035; digits in front are for 1.34 and later. */
 	if (*s->meta.name >= '0' && *s->meta.name <= '9' && k->o->lab.kubernetes <= KUBE_1_32)
 		check_fault(k, &s->meta, "metadata.name", NULL,
@@ -208,21 +210,6 @@ static void check_node_names(struct checker *k, const struct meta *m, const json
 	}
 }
 
-static void check_subset_addresses(struct checker *k, const struct meta *m, const json_t *list,
-				   const char *path)
-{
-	size_t i;
-	const json_t *a;
-	json_array_foreach (list, i, a) {
-		ip4 ip;
-		const char *s = json_string_value(json_object_get(a, "ip"));
-		const char *what = s && ip4_parse(s, &ip) ? special_address(ip) : NULL;
-		if (what)
-			check_fault(k, m, arena_printf(k->a, "%s[%zu].ip", path, i), NULL,
-				    "%s is %s", s, what);
-	}
-}
-
 static void check_subsets(struct checker *k, const struct meta *m)
 {
 	size_t i;
@@ -230,8 +217,8 @@ static void check_subsets(struct checker *k, const struct meta *m)
 	json_array_foreach (json_object_get(m->raw, "subsets"), i, subset) {
 		check_node_names(k, m, json_object_get(subset, "addresses"),
 				 arena_printf(k->a, "subsets[%zu].addresses", i));
-		check_subset_addresses(k, m, json_object_get(subset, "addresses"),
-				       arena_printf(k->a, "subsets[%zu].addresses", i));
+		check_special(k, m, json_object_get(subset, "addresses"),
+			      arena_printf(k->a, "subsets[%zu].addresses", i), "ip");
 		check_node_names(k, m, json_object_get(subset, "notReadyAddresses"),
 				 arena_printf(k->a, "subsets[%zu].notReadyAddresses", i));
 	}
@@ -247,7 +234,7 @@ static void check_slice(struct checker *k, const struct meta *m)
 		const char *path = arena_printf(k->a, "endpoints[%zu].addresses", i);
 		if (json_is_array(addresses) && json_array_size(addresses) == 0)
 			check_fault(k, m, path, NULL, "an endpoint has at least one address");
-		check_special(k, m, addresses, path);
+		check_special(k, m, addresses, path, NULL);
 	}
 }
 
