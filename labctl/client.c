@@ -204,10 +204,11 @@ static int take_message(struct wire *w, const struct call *c, json_t **result, s
 {
 	json_t *m = NULL;
 	int r = wire_recv_json(w, &m, err);
+	if (r == 0 || r == -ECONNRESET)
+		return err_set(err, r ? ECONNRESET : EPIPE,
+			       "the engine has gone away without an answer");
 	if (r < 0)
 		return r;
-	if (r == 0)
-		return err_set(err, EPIPE, "the engine has gone away without an answer");
 	client_tell_fault(m);
 	json_t *v = json_object_get(m, "error");
 	if (v) {

@@ -8,8 +8,10 @@
 #include <netinet/in.h>
 #include <netinet/ip_icmp.h>
 #include <netinet/tcp.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -442,9 +444,29 @@ void fire_give_up(struct fire *f)
 		done(f, "timeout", ETIMEDOUT, "no answer");
 }
 
+/* Is there something that the kernel will go on repeating? A SYN does not count: close ends that.
+ */
+static bool unacknowledged(const struct fire *f)
+{
+	int bytes = 0;
+	return is_tcp(f) && ioctl(f->fd, SIOCOUTQ, &bytes) == 0 && bytes > 0;
+}
+
+void fire_finish(struct fire *f)
+{
+	if (unacknowledged(f))
+		shutdown(f->fd, SHUT_WR);
+	else
+		fire_close(f);
+}
+
 void fire_close(struct fire *f)
 {
-	if (f->fd >= 0)
-		close(f->fd);
+	const struct linger reset = {.l_onoff = 1};
+	if (f->fd < 0)
+		return;
+	if (unacknowledged(f))
+		setsockopt(f->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+	close(f->fd);
 	f->fd = -1;
 }

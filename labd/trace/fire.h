@@ -46,6 +46,10 @@ void fire_start(struct fire *f);
 void fire_step(struct fire *f);
 /* No answer in time. */
 void fire_give_up(struct fire *f);
+/* All is said: end the connection, as a client does. The kernel goes on repeating what has not been
+ * acknowledged, until fire_close. */
+void fire_finish(struct fire *f);
+/* Nothing of the probe is sent any more: what has not been acknowledged by now is given up. */
 void fire_close(struct fire *f);
 
 /* A DNS query for the A record of a name into buf; its length, 0 when it is no name. Pure. */

@@ -360,7 +360,7 @@ static void play(struct watch *w, struct fire *f, int quiet_ms)
 		if (f->state == FIRE_DONE && !done) {
 			f->p->t_end = now_ns(CLOCK_REALTIME);
 			done = t;
-			fire_close(f); /* its FIN belongs to the flow */
+			fire_finish(f); /* its FIN belongs to the flow */
 		}
 		if (done && (t - w->last >= quiet_ms || t - done >= LINGER_MS))
 			return;
@@ -472,10 +472,10 @@ static int armed_part(struct run *x, struct err *err)
 		r = arm_to_freeze(x, &m[0], err);
 	if (r == 0)
 		r = record(x, x->r, &main, &m[0], QUIET_MS, err);
-	fire_close(&main);
-	fire_close(&dns);
 	perf_off(x->perf);
 	arm_off(&x->arm);
+	fire_close(&main);
+	fire_close(&dns);
 	arm_mend(&x->arm, x->r);
 	freeze_mend(&x->freeze, x->r);
 	if (x->r->dns)
