@@ -66,6 +66,9 @@ static bool take_spare(enum engine_kind k, struct wire *w)
 	return false;
 }
 
+/* Was there one to connect to before? */
+static bool answered[ENGINE_COUNT];
+
 int client_connect(enum engine_kind k, struct wire *w, struct err *err)
 {
 	char path[PATH_MAX];
@@ -76,8 +79,11 @@ int client_connect(enum engine_kind k, struct wire *w, struct err *err)
 	int r = wire_connect(w, engine_socket(k, path), err);
 	if (r == -EACCES || r == -EPERM)
 		err_hint(err, "ask for membership of the group labd, or use sudo");
+	if ((r == -ECONNREFUSED || r == -ENOENT) && answered[k])
+		return err_set(err, ECONNRESET, "the %s engine has gone away", engine_name(k));
 	if (r < 0)
 		return r;
+	answered[k] = true;
 	/* Without a runtime directory the socket lies in /tmp, where anybody may have made it. */
 	if (getsockopt(w->fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 && peer.uid != 0 &&
 	    geteuid() != 0 && peer.uid != geteuid()) {
@@ -118,7 +124,7 @@ static int read_refusal(struct wire *w, int r, struct err *err)
 		r = err->code;
 	}
 	json_decref(m);
-	return r;
+	return r == -EPIPE ? -ECONNRESET : r;
 }
 
 int client_send(struct wire *w, const char *name, json_t *args, struct err *err)
@@ -245,8 +251,6 @@ static int call_once(enum engine_kind k, const struct call *c, json_t **result, 
 		sigdelset(&now, SIGTERM);
 	}
 	r = client_send(&w, c->name, json_incref(c->args), err);
-	if (r == -EPIPE)
-		r = -ECONNRESET;
 	while (r == 0) {
 		r = wait_message(&w, c, &now, err);
 		if (r == 0)
@@ -262,10 +266,10 @@ bool client_interrupted(void)
 	return interrupted > 0;
 }
 
-/* A connection that is reset, or takes no call any more, was to a labd that is dying: it has not
- * read the call. The next one may. */
-static bool next_engine(enum engine_kind k)
+bool client_next(enum engine_kind k, int tried)
 {
+	if (tried >= DYING_TRIES)
+		return false;
 	poll(NULL, 0, DYING_MS);
 	if (client_answers(k))
 		return true;
@@ -279,7 +283,7 @@ int client_call(enum engine_kind k, const struct call *c, json_t **result, struc
 	if (!err)
 		err = &own;
 	int r = call_once(k, c, result, err);
-	for (int i = 0; r == -ECONNRESET && !c->once && i < DYING_TRIES && next_engine(k); i++)
+	for (int i = 0; r == -ECONNRESET && !c->once && client_next(k, i); i++)
 		r = call_once(k, c, result, err);
 	json_decref(c->args);
 	return r;

@@ -38,10 +38,15 @@ struct call {
 	json_t **faults; /* faults of an error reply, a new reference or NULL; may be NULL */
 };
 
-/* Connect. -ENOENT or -ECONNREFUSED: it does not run. EACCES is of class denied. */
+/* Connect. -ENOENT or -ECONNREFUSED: it does not run; -ECONNRESET: not any more. EACCES is of class
+ * denied. */
 int client_connect(enum engine_kind k, struct wire *w, struct err *err);
-/* Send a call on a connection; args' reference is stolen. */
+/* Send a call on a connection; args' reference is stolen. -ECONNRESET: see client_next(). */
 int client_send(struct wire *w, const char *name, json_t *args, struct err *err);
+/* A connection that is reset before anything came on it (-ECONNRESET), or takes no call any more,
+ * was to an engine that is dying and has not read the call. Wait a moment for the next one,
+ * starting it where that is ours to do. False: there is none, or `tried` times is enough. */
+bool client_next(enum engine_kind k, int tried);
 /* What the answer says of the fault that a test asked for (LABCTL_FAULT), on stderr. */
 void client_tell_fault(const json_t *message);
 /* Connect, call, wait for the result (a new reference). */

@@ -25,6 +25,7 @@
 struct session {
 	struct wire w;
 	bool tty, stdin_open, started;
+	bool heard;	    /* anything of the engine */
 	const char *engine; /* its name, for messages */
 	int signals;	    /* signalfd */
 	int exit;	    /* of the program; -1: it still runs */
@@ -100,12 +101,14 @@ static int from_engine(struct session *s, struct err *err)
 	do {
 		struct wire_frame f;
 		int r = wire_recv(&s->w, &f, err);
-		if (r == 0) {
-			err_set(err, EPIPE, "the %s engine has gone away", s->engine);
+		if (r == 0 || r == -ECONNRESET) {
+			err_set(err, r ? ECONNRESET : EPIPE, "the %s engine has gone away",
+				s->engine);
 			return err_hint(err, "labctl engine status");
 		}
 		if (r < 0)
 			return r;
+		s->heard = true;
 		if (f.type == WIRE_JSON)
 			r = on_message(s, &f, err);
 		else if (f.type == WIRE_STDOUT || f.type == WIRE_STDERR)
@@ -181,6 +184,20 @@ static int catch_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+/* Connect, call, carry bytes to and fro until the command ends; args' reference is borrowed. */
+static int exec_once(struct session *s, enum engine_kind k, json_t *args, struct err *err)
+{
+	int r = client_connect(k, &s->w, err);
+	if (r < 0)
+		return r;
+	r = client_send(&s->w, "exec", json_incref(args), err);
+	if (r == 0)
+		r = run(s, err);
+	leave_raw();
+	wire_close(&s->w);
+	return r;
+}
+
 int exec_in(const struct exec_where *wh, json_t *argv, json_t *env, bool in, bool tty,
 	    struct err *err)
 {
@@ -193,18 +210,12 @@ int exec_in(const struct exec_where *wh, json_t *argv, json_t *env, bool in, boo
 		.tty = tty, .stdin_open = in, .engine = engine_name(wh->engine), .exit = -1};
 	if (!args)
 		return err_setc(err, EINVAL, ERR_USAGE, "the command is not UTF-8");
-	int r = client_connect(wh->engine, &s.w, err);
-	if (r < 0) {
-		json_decref(args);
-		return r;
-	}
 	s.signals = catch_signals();
-	r = client_send(&s.w, "exec", args, err);
-	if (r == 0)
-		r = run(&s, err);
-	leave_raw();
+	int r = exec_once(&s, wh->engine, args, err);
+	for (int i = 0; r == -ECONNRESET && !s.heard && client_next(wh->engine, i); i++)
+		r = exec_once(&s, wh->engine, args, err);
 	close(s.signals);
-	wire_close(&s.w);
+	json_decref(args);
 	return r < 0 ? r : s.exit;
 }
 

@@ -72,7 +72,7 @@ alive() {
 @test "one who eats memory dies alone" {
 	need_cgroups
 	run labctl -l bounded exec eater -- /tmp/escape eat-memory 400
-	[ "$status" = 137 ]
+	exits 137
 	hasnt 'ate it all'
 	alive bounded
 	alive beside
@@ -128,7 +128,7 @@ alive() {
 @test "what the file says of limits is checked" {
 	sed -i 's/processes: 120/processes: 5/; s/64Mi/64Mb/' "$TEST_DIR/bounded.yaml"
 	run labctl up "$TEST_DIR/bounded.yaml"
-	[ "$status" = 2 ]
+	exits 2
 	has 'spec.limits.processes: 5 is not between 32 and'
 	has 'spec.limits.memory: .64Mb. is not an amount of memory such as 512Mi'
 }

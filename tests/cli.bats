@@ -43,7 +43,7 @@ teardown() {
 # faults EXPECTED: what labctl says of x.yaml, exactly, and that it is a usage error
 faults() {
 	run labctl up --dry-run x.yaml
-	[ "$status" = 2 ]
+	exits 2
 	if [ "$output" != "$1" ]; then
 		diff <(echo "$1") <(echo "$output")
 		return 1
@@ -58,7 +58,7 @@ bad() {
 
 @test "the good file is good; a Service that selects nothing is allowed" {
 	run labctl up --dry-run good.yaml
-	[ "$status" = 0 ]
+	exits 0
 	has '^1 node, 3 pods, 3 services, 0 outside hosts$'
 	has '^nothing was built$'
 }
@@ -193,7 +193,7 @@ bad 's/  underlay:/  underlai:/' "$(cat <<-'X'
 @test "100 KB of nested brackets" {
 	head -c 100000 /dev/zero | tr '\0' '[' >x.yaml
 	run labctl up --dry-run x.yaml
-	[ "$status" = 2 ]
+	exits 2
 	[ "${lines[0]}" = 'x.yaml:1:65: nested more than 64 levels deep' ]
 	[ "${lines[3]}" = 'labctl: 1 fault in x.yaml' ]
 }
@@ -207,34 +207,34 @@ labctl: 1 fault in x.yaml'
 @test "binary junk prints no control characters" {
 	printf 'kind: \xff\x1b[31m\x07\x00junk' >x.yaml
 	run labctl up --dry-run x.yaml
-	[ "$status" = 2 ]
+	exits 2
 	has '^x.yaml:1:7: not UTF-8 text: it holds the byte 0xff$'
 	! grep -q $'[\x01-\x08\x0b-\x1f]' <<<"$output"
 }
 
 @test "unknown lab and mistyped verbs" {
 	run labctl up flannel-vxla
-	[ "$status" = 3 ]
+	exits 3
 	[ "$output" = 'labctl: there is no lab flannel-vxla, nor a file of that name
   hint: did you mean flannel-vxlan?' ]
 	run labctl upp
-	[ "$status" = 2 ]
+	exits 2
 	[ "$output" = 'labctl: there is no verb upp
   hint: did you mean up?' ]
 	run labctl up
-	[ "$status" = 2 ]
+	exits 2
 }
 
 @test "without a lab, get says so and exits with 3" {
 	[ "$(id -u)" = 0 ] && skip "would start an engine"
 	run labctl get pods
-	[ "$status" = 3 ]
+	exits 3
 }
 
 @test "every verb has --help, and the man page its synopsis" {
 	for verb in $(labctl --help | awk '/^  [a-z]/ {print $1}'); do
 		run labctl "$verb" --help
-		[ "$status" = 0 ]
+		exits 0
 		grep -qE "labctl.* $verb|^\.SS.*$verb|B(R)? +$verb|$verb" "$ROOT/docs/man/labctl.1"
 	done
 }
@@ -243,7 +243,7 @@ labctl: 1 fault in x.yaml'
 	labctl completion bash >c.bash
 	bash -n c.bash
 	run bash -c 'source ./c.bash; COMP_WORDS=(labctl d) COMP_CWORD=1; _labctl; printf "%s\n" "${COMPREPLY[@]}"'
-	[ "$output" = "$(labctl --help | awk '/^  d/ {print $1}')" ]
+	is "$(labctl --help | awk '/^  d/ {print $1}')"
 }
 
 @test "the bash completion knows a flag's words, after a blank and after =" {
@@ -270,7 +270,7 @@ labctl: 1 fault in x.yaml'
 		metadata: {name: other}
 	Y
 	run labctl up --dry-run a.yaml b.yaml
-	[ "$status" = 2 ]
+	exits 2
 	[ "${lines[0]}" = 'b.yaml:3:18: Pod default/busybox1: metadata.name: a second object of this name; the first is at a.yaml:15' ]
 	[ "${lines[3]}" = 'b.yaml:6:1: Lab other: a second Lab; the first is at a.yaml:1' ]
 }
@@ -278,10 +278,10 @@ labctl: 1 fault in x.yaml'
 @test "an externalName may end with the root's dot" {
 	sed 's/  type: NodePort/  type: ExternalName\n  externalName: www.example.com./; /ports:/d' good.yaml >x.yaml
 	run labctl up --dry-run x.yaml
-	[ "$status" = 0 ]
+	exits 0
 	sed -i 's/example.com\./example.com../' x.yaml
 	run labctl up --dry-run x.yaml
-	[ "$status" = 2 ]
+	exits 2
 	has 'spec.externalName: `www.example.com..? is not a valid name'
 }
 
@@ -313,13 +313,13 @@ labctl: 1 fault in x.yaml'
 		sleep 0.1
 	done
 	run setpriv --reuid=65534 --regid=65534 --clear-groups labctl exec x -- true
-	[ "$status" = 5 ]
+	exits 5
 	has 'labd.sock: Permission denied$'
 	has 'hint: ask for membership of the group labd'
 	chmod 666 "$TEST_DIR/run/labd.sock"
 	run setpriv --reuid=65534 --regid=65534 --clear-groups labctl exec x -- true
 	kill $other
-	[ "$status" = 5 ]
+	exits 5
 	has 'is served by uid 65533, not by you or root'
 }
 
@@ -327,13 +327,13 @@ labctl: 1 fault in x.yaml'
 	[ "$(id -u)" = 0 ] || skip "needs root"
 	mkdir -m 777 "$TEST_DIR/run"
 	run labd --engine=host
-	[ "$status" = 5 ]
+	exits 5
 	has 'everybody may write there'
 }
 
 @test "plan of bare manifests prints what iptables-restore takes" {
 	run labctl plan --section kube-proxy --node node01 "$ROOT/tests/golden/kube-proxy/cases/seed-flannel.yaml"
-	[ "$status" = 0 ]
+	exits 0
 	has '^-A KUBE-SVC-UOXPL5GMPXS4446O '
 	run labctl plan --section kube-proxy --node nodeX "$ROOT/tests/golden/kube-proxy/cases/seed-flannel.yaml"
 	[ "$status" != 0 ]

@@ -27,7 +27,7 @@ alone() {
 
 @test "a running lab and a shipped one: the table says where they differ, and fits 80 columns" {
 	run --separate-stderr labctl compare clusterip-cross-node flannel-host-gw flannel-vxlan --timing 3
-	[ "$status" = 0 ]
+	exits 0
 	has '^ +flannel-host-gw +flannel-vxlan$'
 	has '^  result +delivered +delivered$'
 	has '^\* tunnel +none +VXLAN 1$'
@@ -46,11 +46,11 @@ alone() {
 	labctl flow -l flannel-host-gw clusterip-cross-node --no-dns -o json >a.json
 	labctl compare clusterip-cross-node a.json flannel-host-gw kube-proxy-nftables --timing 3 -o json >c.json
 	run jq -c '[.flow, (.labs[] | .lab, .result, .overhead, .mtu_pod, .there.ttl, .there.rewrites[0])]' c.json
-	[ "$output" = '["clusterip-cross-node","a.json","delivered",0,1500,62,"DNAT (iptables)","flannel-host-gw","delivered",0,1500,62,"DNAT (iptables)","kube-proxy-nftables","delivered",50,1450,62,"DNAT (nft)"]' ]
+	is '["clusterip-cross-node","a.json","delivered",0,1500,62,"DNAT (iptables)","flannel-host-gw","delivered",0,1500,62,"DNAT (iptables)","kube-proxy-nftables","delivered",50,1450,62,"DNAT (nft)"]'
 	run jq -c '[.labs[] | .timing | has("there"), (.runs > 0)]' c.json
-	[ "$output" = '[false,false,true,true,true,true]' ]
+	is '[false,false,true,true,true,true]'
 	run jq '.labs[0].way == .labs[1].way and .labs[0].there == .labs[1].there' c.json
-	[ "$output" = true ]
+	is true
 	labctl compare clusterip-cross-node a.json a.json -o yaml | grep -qx 'flow: clusterip-cross-node'
 	alone
 }

@@ -49,7 +49,7 @@ refused() {
 	for place in busybox3 node/node01; do
 		run labctl -l flannel-vxlan exec "$place" -- /tmp/escape "$@"
 		hasnt 'NOT REFUSED'
-		[ "$status" = 0 ]
+		exits 0
 		has '^refused'
 	done
 	state | diff "$TEST_DIR/state" -
@@ -99,7 +99,7 @@ refused() {
 	for place in busybox3 node/node01; do
 		run labctl -l flannel-vxlan exec "$place" -- /tmp/escape descriptors
 		hasnt 'NOT REFUSED'
-		[ "$status" = 0 ]
+		exits 0
 	done
 }
 
@@ -292,9 +292,9 @@ refused() {
 	export LABD_SOCKET=$TEST_DIR/unit/labd.sock
 	setpriv --bounding-set="-all,$caps" --inh-caps="-all" labctl up flannel-vxlan --name unit
 	run labctl verify unit
-	[ "$status" = 0 ]
+	exits 0
 	run labctl -l unit trace busybox3 nginx-deployment:80
-	[ "$status" = 0 ]
+	exits 0
 	labctl down unit
 	labctl engine stop
 }
@@ -305,10 +305,10 @@ refused() {
 	cp "$ROOT/docs/systemd/labd.socket" "$TEST_DIR/units"
 	sed "s|@BINDIR@|$BUILD|" "$ROOT/docs/systemd/labd.service.in" >"$TEST_DIR/units/labd.service"
 	run systemd-analyze verify --man=no "$TEST_DIR/units/labd.socket" "$TEST_DIR/units/labd.service"
-	[ "$status" = 0 ]
+	exits 0
 	hasnt 'labd\.'
 	run systemd-analyze security --offline=true --threshold=65 "$TEST_DIR/units/labd.service"
-	[ "$status" = 0 ]
+	exits 0
 	run cat "$TEST_DIR/units/labd.socket"
 	has '^SocketMode=0660$'
 	has '^SocketGroup=labd$'
@@ -319,7 +319,7 @@ refused() {
 	has '^660 root$'
 	chmod 755 "$TEST_DIR"
 	run setpriv --reuid=65534 --regid=65534 --clear-groups labctl -l flannel-vxlan exec busybox3 -- true
-	[ "$status" = 5 ]
+	exits 5
 	has 'Permission denied'
 	has 'hint: ask for membership of the group labd'
 	chmod 666 "$LABD_SOCKET"
@@ -328,6 +328,6 @@ refused() {
 		[ "$status" = 5 ] || break
 	done
 	chmod 660 "$LABD_SOCKET"
-	[ "$status" = 5 ]
+	exits 5
 	has 'labd serves root and group labd, and uid 65534 is neither'
 }

@@ -21,7 +21,7 @@ setup() {
 @test "flannel-vxlan: the transcript of the real cluster, command by command" {
 	run "$BUILD/tests/transcript" "$BUILD/labctl" flannel-vxlan "$ROOT/tests/golden/flannel-vxlan.transcript.yaml"
 	echo "$output" | grep -E '^(not ok|#)' || true
-	[ "$status" = 0 ]
+	exits 0
 }
 
 @test "a pod's iflink is the index of its host side in the node's ip link" {
@@ -48,7 +48,7 @@ setup() {
 	[ "${#lines[@]}" = 2 ]
 	has '^nginx-deployment-6b9d659f5f-qbchs .* app=nginx,pod-template-hash=6b9d659f5f$'
 	run labctl get pods -l app=nginx
-	[ "$status" = 2 ]
+	exits 2
 	has "for labels: --selector 'app=nginx'"
 	labctl get pods --selector app=nginx -w --no-headers >"$TEST_DIR/watched" 3>&- &
 	watch=$!
@@ -82,11 +82,11 @@ setup() {
 	run labctl logs nginx-deployment --tail 1 -c nginx
 	[ "${#lines[@]}" = 1 ]
 	run labctl logs nginx-deployment -c sidecar
-	[ "$status" = 3 ]
+	exits 3
 	has 'container sidecar is not valid for pod nginx-deployment-6b9d659f5f-qbchs'
 	has 'it has: nginx'
 	run labctl logs node/node01 -c nobody
-	[ "$status" = 1 ]
+	exits 1
 }
 
 @test "a node's ps shows its pods' processes, a pod only its own, nobody the host's" {
@@ -133,9 +133,9 @@ setup() {
 
 @test "a node has what its host lacks: ping, nslookup and traceroute are busybox's then" {
 	run labctl exec node/node01 -- sh -c 'for p in ping nslookup traceroute; do command -v $p || exit 1; done'
-	[ "$status" = 0 ]
+	exits 0
 	run labctl exec node/node01 -- ping -c 1 -W 2 100.100.137.202
-	[ "$status" = 0 ]
+	exits 0
 	run labctl exec node/node01 -- sh -c 'command -v ip'
 	hasnt busybox
 }
@@ -147,20 +147,20 @@ setup() {
 
 @test "exit codes and streams of exec are the command's" {
 	run labctl exec busybox1 -- sh -c 'exit 7'
-	[ "$status" = 7 ]
+	exits 7
 	head -c 3000000 /dev/urandom >"$TEST_DIR/in"
 	run bash -c 'labctl exec busybox1 -i -- cat <"$TEST_DIR/in" | cmp - "$TEST_DIR/in"'
-	[ "$status" = 0 ]
+	exits 0
 	run -127 labctl exec busybox1 -- no-such-program
 	run labctl exec busybox1 -- sh -c 'kill -9 $$'
-	[ "$status" = 137 ]
+	exits 137
 }
 
 @test "up of a running lab is nothing to do; with other contents it is refused" {
 	run labctl up flannel-vxlan
-	[ "$status" = 0 ]
+	exits 0
 	sed 's/10\.244\.2\.5/10.244.2.9/' "$ROOT/labs/flannel-vxlan.lab.yaml" >"$TEST_DIR/other.yaml"
 	run labctl up "$TEST_DIR/other.yaml"
-	[ "$status" = 1 ]
+	exits 1
 	has '^labctl: lab "flannel-vxlan" is already up with other contents$'
 }

@@ -50,14 +50,14 @@ no_rules() {
 	local n
 	for n in master01 node01 node02; do
 		run labctl exec "node/$n" -- iptables-save
-		[ "$status" = 0 ]
+		exits 0
 		hasnt LABD
 	done
 }
 
 answers() {
 	run timeout 10 labctl exec busybox3 -- wget -qO- http://nginx-deployment
-	[ "$status" = 0 ]
+	exits 0
 	has nginx
 }
 
@@ -117,10 +117,10 @@ answers() {
 	need_root
 	labctl up flannel-vxlan --name freeze-f
 	run labctl trace busybox3 nginx-deployment:80 --no-dns --freeze -o json </dev/null
-	[ "$status" = 0 ]
+	exits 0
 	has '"delivered"'
 	run bash -c 'printf "\nq\n" | labctl trace busybox3 nginx-deployment:80 --no-dns --freeze --list 2>&1'
-	[ "$status" = 0 ]
+	exits 0
 	has '^2\. stands'
 	hasnt '^3\. stands'
 	has delivered
@@ -190,7 +190,7 @@ answers() {
 	no_rules
 	answers
 	run labctl trace busybox3 nginx-deployment:80 --no-dns --list
-	[ "$status" = 0 ]
+	exits 0
 	has delivered
 }
 

@@ -21,7 +21,7 @@ setup() {
 transcript() {
 	run "$BUILD/tests/transcript" "$BUILD/labctl" "$1" "$ROOT/tests/golden/$2.transcript.yaml"
 	echo "$output" | grep -E '^(not ok|#)' || true
-	[ "$status" = 0 ]
+	exits 0
 }
 
 @test "calico-ipip: the transcript of the real cluster, command by command" {
@@ -73,10 +73,10 @@ transcript() {
 
 @test "exec: exit codes, binary streams, a terminal" {
 	run labctl exec busybox1 -- sh -c 'exit 7'
-	[ "$status" = 7 ]
+	exits 7
 	head -c 1000000 /dev/urandom >"$TEST_DIR/in"
 	run bash -c 'labctl exec busybox1 -i -- cat <"$TEST_DIR/in" | cmp - "$TEST_DIR/in"'
-	[ "$status" = 0 ]
+	exits 0
 	run script -qec "labctl exec -it busybox1 -- sh -c 'tty; stty size'" /dev/null </dev/null
 	has '/dev/pts/[0-9]+'
 }
@@ -91,7 +91,7 @@ transcript() {
 	pid=$(labctl engine status --engine guest -o json | jq '.[0].pid')
 	tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q 'labd --engine=guest'
 	run jq -r '.guest.rows[] | .hint' <<<"$(labctl doctor -o json)"
-	[ "$status" = 0 ]
+	exits 0
 	hasnt 'guest'
 }
 
@@ -114,7 +114,7 @@ transcript() {
 	[ "$status" != 0 ]
 	has 'no lab is running|guest'
 	run labctl up calico-ipip --engine guest
-	[ "$status" = 0 ]
+	exits 0
 }
 
 @test "root in a pod or node of a guest escapes neither into the guest nor out of it" {
@@ -137,7 +137,7 @@ transcript() {
 	labctl up "$TEST_DIR/bounded.yaml" --engine guest
 	labctl -l bounded exec -i eater -- sh -c 'cat >/tmp/escape; chmod 755 /tmp/escape' <"$BUILD/tests/escape"
 	run labctl -l bounded exec eater -- /tmp/escape eat-memory 200
-	[ "$status" = 137 ]
+	exits 137
 	run labctl -l bounded exec eater -- timeout 5 /tmp/escape fork-bomb
 	has '^made [1-8][0-9], then Resource temporarily unavailable'
 	run labctl ls
@@ -158,7 +158,7 @@ transcript() {
 			LABD_LABS="$LABD_LABS" XDG_RUNTIME_DIR="$user_dir" labctl "$@"
 	}
 	run as_user up calico-ipip
-	[ "$status" = 0 ]
+	exits 0
 	has '(ipip|namespaces).*: using the guest kernel'
 	run as_user exec busybox3 -- wget -qO- http://nginx-deployment
 	has 'nginx'
@@ -173,7 +173,7 @@ transcript() {
 	[ "$(id -u)" = 0 ] || skip "needs root"
 	[ ! -e /sys/module/ipip ] || skip "this kernel has ipip"
 	LABD_SOCKET=$TEST_DIR/none/labd.sock LABD_GUEST_KERNEL=/nonexistent run labctl up calico-ipip
-	[ "$status" = 6 ]
+	exits 6
 	has 'ipip'
 	has 'apt-get install user-mode-linux'
 	LABD_SOCKET=$TEST_DIR/none/labd.sock labctl engine stop >/dev/null 2>&1 || true

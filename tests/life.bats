@@ -31,17 +31,17 @@ labd_pid() {
 
 @test "down of nothing succeeds, also by name; an unknown lab to exec in is exit 3" {
 	run labctl down
-	[ "$status" = 0 ]
+	exits 0
 	run labctl down never-was
-	[ "$status" = 0 ]
+	exits 0
 	run labctl exec -l never-was x -- true
-	[ "$status" = 3 ]
+	exits 3
 }
 
 @test "up, a packet, down: the machine is as it was" {
 	labctl up "$TEST_DIR/small.yaml"
 	run labctl exec client -- wget -qO- http://web/hostname
-	[ "$output" = web ]
+	is web
 	labctl down small
 	unchanged
 }
@@ -51,7 +51,7 @@ labd_pid() {
 	pid=$(labd_pid)
 	kill -9 "$pid"
 	run labctl exec client -- wget -qO- http://web/hostname
-	[ "$output" = web ]
+	is web
 	[ "$(labd_pid)" != "$pid" ]
 	run labctl ls
 	has '^small +host +'
@@ -62,7 +62,7 @@ labd_pid() {
 @test "a container's program that is not there: up says which, hints, and undoes everything" {
 	sed 's|image: busybox|image: busybox, command: [/app/server, --port=1]|' "$TEST_DIR/small.yaml" >"$TEST_DIR/app.yaml"
 	run labctl up "$TEST_DIR/app.yaml"
-	[ "$status" = 1 ]
+	exits 1
 	has '^labctl: n1-client: c: /app/server: No such file or directory$'
 	has "^  hint: a container's programs are this machine's own"
 	run labctl ls
@@ -77,7 +77,7 @@ labd_pid() {
 	sed -E "s/([nN]ame: )n2/\\1$long/; s/name: web, labels/name: ${long%?????}, labels/" "$TEST_DIR/small.yaml" >"$TEST_DIR/long.yaml"
 	labctl up "$TEST_DIR/long.yaml"
 	run labctl exec client -- wget -qO- http://web/hostname
-	[ "$output" = "$(cut -c -63 <<<"$long")" ]
+	is "$(cut -c -63 <<<"$long")"
 	run labctl get nodes -o name
 	has "^node/$long$"
 	labctl down
@@ -119,7 +119,7 @@ labd_pid() {
 	kill -9 "$(labd_pid)"
 	labctl up "$TEST_DIR/small.yaml"
 	run labctl exec client -- wget -qO- http://web/hostname
-	[ "$output" = web ]
+	is web
 	labctl down small
 	unchanged
 }
@@ -128,11 +128,11 @@ labd_pid() {
 	labctl up "$TEST_DIR/small.yaml"
 	labctl up "$TEST_DIR/small.yaml" --name twin
 	run labctl exec client -- true
-	[ "$status" = 2 ]
+	exits 2
 	has 'several labs are running: small, twin'
 	for lab in small twin; do
 		run labctl exec -l $lab client -- wget -qO- http://web/hostname
-		[ "$output" = web ]
+		is web
 	done
 	labctl down --all
 	unchanged
@@ -141,7 +141,7 @@ labd_pid() {
 @test "a namespace of the same name that is somebody else's is an error and stays" {
 	ip netns add small-n2
 	run labctl up "$TEST_DIR/small.yaml"
-	[ "$status" = 1 ]
+	exits 1
 	has '/run/netns/small-n2 exists already'
 	ip netns list | grep -q '^small-n2'
 	run ip netns list

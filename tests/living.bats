@@ -89,8 +89,8 @@ as_it_should_be() {
 		sleep 0.1
 	done
 	run labctl scale deploy/web --replicas 4
-	[ "$status" = 0 ]
-	[ "$output" = "deployment.apps/web scaled" ]
+	exits 0
+	is "deployment.apps/web scaled"
 	[ "$(web_pods | wc -l)" = 4 ]
 	[ "$(labctl get pods -o json | jq --arg t "$began" '[.items[] | select(.metadata.labels.app == "web") | .metadata.creationTimestamp | select(. > $t)] | length')" = 2 ]
 	[ "$(answers)" = "$(web_pods)" ]
@@ -119,10 +119,10 @@ as_it_should_be() {
 	[ "$(answers)" = "$(web_pods)" ]
 	as_it_should_be
 	run labctl scale deploy/web --replicas 2
-	[ "$output" = "deployment.apps/web unchanged" ]
+	is "deployment.apps/web unchanged"
 	# what `up` was given is still what is up
 	run labctl up "$TEST_DIR/lab.yaml"
-	[ "$status" = 0 ]
+	exits 0
 	has 'is up already'
 }
 
@@ -171,8 +171,8 @@ same_tables() {
 	victim=$(web_pods | head -n 1)
 	ip=$(labctl get "pod/$victim" -o json | jq -r .status.podIP)
 	run labctl delete "pod/$victim"
-	[ "$status" = 0 ]
-	[ "$output" = "pod \"$victim\" deleted" ]
+	exits 0
+	is "pod \"$victim\" deleted"
 	[ "$(web_pods | wc -l)" = 2 ]
 	! web_pods | grep -qx "$victim"
 	run labctl get endpoints web
@@ -188,10 +188,10 @@ same_tables() {
 	hasnt "$victim"
 	as_it_should_be
 	run labctl delete "pod/$victim"
-	[ "$status" = 3 ]
+	exits 3
 	has "^Error from server \(NotFound\): pods \"$victim\" not found$"
 	run labctl scale deploy/wep --replicas 2
-	[ "$status" = 3 ]
+	exits 3
 	has '^Error from server \(NotFound\): deployments.apps "wep" not found$'
 	has 'did you mean web\?'
 }
@@ -211,8 +211,8 @@ same_tables() {
 	Y
 	labctl exec node/n1 -- iptables-save | grep -v '^#' | sed 's/ \[.*//' >"$TEST_DIR/rules"
 	run labctl apply -f "$TEST_DIR/more.yaml"
-	[ "$status" = 0 ]
-	[ "$output" = $'service/more created\nservice/bare created' ]
+	exits 0
+	is $'service/more created\nservice/bare created'
 	[ "$(answers more)" = "$(web_pods)" ]
 	run labctl exec client -- nslookup bare.default.svc.cluster.local
 	for ip in $(labctl get pods -o json | jq -r '.items[] | select(.metadata.name | startswith("web-")) | .status.podIP'); do
@@ -223,11 +223,11 @@ same_tables() {
 	[ "$(answers more)" = "$(web_pods)" ]
 	[ "$(labctl get svc/more -o json | jq -r .spec.clusterIP)" = "$ip" ]
 	run labctl apply -f "$TEST_DIR/more.yaml"
-	[ "$output" = $'service/more unchanged\nservice/bare unchanged' ]
+	is $'service/more unchanged\nservice/bare unchanged'
 
 	labctl scale deploy/web --replicas 2
 	run labctl delete -f "$TEST_DIR/more.yaml"
-	[ "$status" = 0 ]
+	exits 0
 	has '^service "more" deleted$'
 	run labctl exec client -- nslookup more.default.svc.cluster.local
 	[ "$status" != 0 ]
@@ -332,25 +332,25 @@ same_tables() {
 		  ports: [{port: 80}]
 	Y
 	run labctl apply -f "$TEST_DIR/bad.yaml"
-	[ "$status" = 2 ]
+	exits 2
 	has 'bad.yaml:5:'
 	sed 's/name: other/name: web/; s/192.0.2.12/10.96.0.10/' "$TEST_DIR/bad.yaml" >"$TEST_DIR/taken.yaml"
 	run labctl apply -f "$TEST_DIR/taken.yaml"
-	[ "$status" = 2 ]
+	exits 2
 	has '10.96.0.10 is also the address of Service default/web'
 	run labctl apply -f "$TEST_DIR/none.yaml"
 	[ "$status" != 0 ]
 	run labctl delete node/n1
-	[ "$status" = 2 ]
+	exits 2
 	run labctl scale deploy/nobody --replicas 2
-	[ "$status" = 3 ]
+	exits 3
 	run labctl apply -f - <<-'Y'
 		apiVersion: v1
 		kind: Node
 		metadata: {name: n4}
 		status: {addresses: [{type: InternalIP, address: 192.0.2.14}]}
 	Y
-	[ "$status" = 2 ]
+	exits 2
 	has 'keeps its nodes'
 	as_it_should_be
 }
@@ -372,7 +372,7 @@ same_tables() {
 	at n2 iptables -t nat -D POSTROUTING 1
 	at n3 iptables -t nat -F KUBE-POSTROUTING
 	run labctl diff
-	[ "$status" = 4 ]
+	exits 4
 	has '^n1: route 10.244.1.0/24 via 10.244.1.0 dev flannel.1 onlink is missing$'
 	has '^n1: route 198.51.100.0/24 via 192.0.2.12 dev eth0 was added by hand$'
 	has "^n2: fdb $mac dev flannel.1 leads to 192.0.2.99, should lead to 192.0.2.11$"
@@ -388,7 +388,7 @@ same_tables() {
 	has '^n1: nat rule added by hand: -A KUBE-SERVICES -d 203.0.113.9/32 -j RETURN \(mended\)$'
 	has '^n1: filter rule added by hand: -A INPUT -s 203.0.113.9/32 -j DROP$' # somebody else's
 	run labctl diff -o json
-	[ "$status" = 4 ]
+	exits 4
 	# what is somebody else's stays
 	[ "$(jq -r '.[].text' <<<"$output" | sort)" = "filter rule added by hand: -A INPUT -s 203.0.113.9/32 -j DROP
 route 198.51.100.0/24 via 192.0.2.12 dev eth0 was added by hand" ]
@@ -516,7 +516,7 @@ crash() {
 		metadata: {name: d}
 		spec: {selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {restartPolicy: Never, containers: [{name: c, image: busybox}]}}}
 	Y
-	[ "$status" = 2 ]
+	exits 2
 	has 'only Always'
 }
 
@@ -533,7 +533,7 @@ crash() {
 	at n3 sysctl -qw net.ipv4.conf.all.route_localnet=0
 	at n3 ip link set flannel.1 address 02:00:00:00:00:99
 	run labctl diff
-	[ "$status" = 4 ]
+	exits 4
 	has '^n1: link flannel.1: down, should be up$'
 	has "^n1: link $veth: hairpin off, should be on$"
 	has "^n1: link ${veth2%% *}: no port of a bridge, should be port of cni0$"
@@ -615,10 +615,10 @@ web_pods_by_journal() { awk '$1 == "proc" && $2 ~ /-web-/ {print $3}' "$TEST_DIR
 	run labctl describe node/n2
 	has '^  n2: its first process is gone$'
 	run labctl diff
-	[ "$status" = 4 ]
+	exits 4
 	has '^n2: its first process is gone$'
 	run labctl diff --fix
-	[ "$status" = 0 ]
+	exits 0
 	has '^n2: its first process is gone \(mended\)$'
 	as_it_should_be
 	[ "$(answers)" = "$(web_pods)" ]
@@ -752,17 +752,17 @@ udp_lab() {
 	run labctl exec busybox3 -- timeout 5 wget -qO- http://nginx-deployment
 	has 'nginx'
 	run labctl diff
-	[ "$status" = 0 ]
+	exits 0
 	labctl scale deploy/nginx-deployment --replicas 1
 	run labctl exec busybox3 -- timeout 5 wget -qO- http://nginx-deployment
 	has 'nginx'
 	run labctl diff
-	[ "$status" = 0 ]
+	exits 0
 	pod=$(labctl get pods -o name | grep nginx)
 	labctl delete "$pod"
 	run labctl exec busybox3 -- timeout 5 wget -qO- http://nginx-deployment
 	has 'nginx'
 	run labctl diff
 	echo "$output"
-	[ "$status" = 0 ]
+	exits 0
 }

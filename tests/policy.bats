@@ -191,7 +191,7 @@ table() {
 @test "ipBlock with except: nodes are in it, pods are not, one machine is excepted" {
 	labctl exec host/good -- curl -s -o /dev/null -m 2 http://192.168.77.11:30077/hostname
 	run labctl exec host/bad -- curl -s -o /dev/null -m 2 http://192.168.77.11:30077/hostname
-	[ "$status" = 28 ]
+	exits 28
 	labctl exec node/n2 -- curl -s -o /dev/null -m 2 "http://$(address blocks):8080/hostname"
 	table blocks <<-'END'
 		free no
@@ -213,14 +213,14 @@ table() {
 @test "egress: only the named pod and ports; nothing else, no DNS either" {
 	reaches leaving ports
 	run reaches leaving closed
-	[ "$status" = 28 ]
+	exits 28
 	run labctl exec leaving -- agnhost connect --protocol=udp --timeout=1s "$(address ports):8081"
 	has TIMEOUT # the server's side lets no UDP in
 	run labctl exec free -- agnhost connect --protocol=udp --timeout=1s "$(address leaving):8081"
-	[ "$status" = 0 ]
+	exits 0
 	labctl exec free -- busybox nslookup kubernetes.default.svc.cluster.local
 	run labctl exec leaving -- timeout 2 busybox nslookup kubernetes.default.svc.cluster.local
-	[ "$status" = 124 ]
+	exits 124
 	# Others may still come in: the policy is not about ingress.
 	reaches free leaving
 }
@@ -238,5 +238,5 @@ table() {
 @test "a node reaches its own pods whatever is denied" {
 	labctl exec node/n1 -- curl -s -o /dev/null -m 2 "http://$(address closed):8080/hostname"
 	run labctl exec node/n2 -- curl -s -o /dev/null -m 2 "http://$(address closed):8080/hostname"
-	[ "$status" = 28 ]
+	exits 28
 }

@@ -38,7 +38,7 @@ all_ways() {
 live() {
 	run labctl up "$1"
 	[ "$status" != 6 ] || skip "${lines[0]}"
-	[ "$status" = 0 ]
+	exits 0
 	all_ways
 	labctl scale deploy/nginx-deployment --replicas 4
 	run labctl diff
@@ -55,12 +55,12 @@ live() {
 	labctl exec node/node01 -- nft add chain ip kube-proxy stray
 	labctl exec node/node01 -- nft delete element ip kube-proxy cluster-ips '{ 10.96.0.1 }'
 	run labctl diff
-	[ "$status" = 4 ]
+	exits 4
 	has '^node01: table ip kube-proxy: chain stray was added by hand'
 	has '^node01: table ip kube-proxy: set cluster-ips: missing: 10.96.0.1$'
 	labctl diff --fix
 	run labctl diff
-	[ "$status" = 0 ]
+	exits 0
 	labctl down kube-proxy-nftables
 }
 
@@ -86,7 +86,7 @@ live() {
 		labctl exec node/node01 -- ipvsadm --save -n | grep -E -- "^-A -u 10.96.0.10:53 -s $s( -b mh-port)?\$"
 	done
 	run labctl exec node/node01 -- sysctl -n net.ipv4.conf.all.arp_ignore net.ipv4.conf.all.arp_announce
-	[ "$output" = $'1\n2' ]
+	is $'1\n2'
 	run ! asks
 	# somebody else's virtual server in excludeCIDRs is let be
 	labctl exec node/node01 -- ipvsadm -A -t 9.9.9.9:9
@@ -102,12 +102,12 @@ live() {
 	labctl exec node/node01 -- ipvsadm -d -t 10.107.254.44:80 -r 10.244.2.5:80
 	labctl exec node/node01 -- ipvsadm -A -t 7.7.7.7:7
 	run labctl diff
-	[ "$status" = 4 ]
+	exits 4
 	has '^node01: virtual service 10.107.254.44:80 -> 10.244.2.5:80 is missing'
 	has '^node01: virtual service 7.7.7.7:7 is not wanted'
 	labctl diff --fix
 	run labctl diff
-	[ "$status" = 0 ]
+	exits 0
 	run labctl exec node/node01 -- ipvsadm -Ln
 	has '9.9.9.9:9 '
 	hasnt '7.7.7.7:7 '
@@ -129,7 +129,7 @@ live() {
 	run labctl exec node/node02 -- ipvsadm -Ln
 	has '10.244.1.[0-9]+:80 +Masq +0 '
 	run labctl diff
-	[ "$status" = 0 ]
+	exits 0
 	# They end (the last state's two minutes made short): labd looks again and deletes it.
 	labctl exec node/node02 -- ipvsadm --set 0 1 0
 	labctl exec pod/busybox1 -- touch /run/enough
@@ -138,18 +138,18 @@ live() {
 	for i in $(seq 40); do waits || break; sleep 0.3; done
 	! waits
 	run labctl diff
-	[ "$status" = 0 ]
+	exits 0
 	labctl down kube-proxy-ipvs
 }
 
 @test "ipvs on a kernel without IPVS: fails or falls back as that version would, and says so" {
 	[ ! -e /proc/net/ip_vs ] || skip "this kernel has IPVS"
 	run labctl up kube-proxy-ipvs --engine host
-	[ "$status" = 6 ]
+	exits 6
 	has 'kube-proxy 1.32 would end with an error here'
 	sed 's/kubernetes: "1.32"/kubernetes: "1.23"/' "$ROOT/labs/kube-proxy-ipvs.lab.yaml" >"$TEST_DIR/old.yaml"
 	run --separate-stderr labctl up "$TEST_DIR/old.yaml" --engine host
-	[ "$status" = 0 ]
+	exits 0
 	[[ $stderr == *"kube-proxy 1.23: Can't use the IPVS proxier: IPVS proxier will not be used because the following required kernel modules are not loaded: [ip_vs ip_vs_rr ip_vs_wrr ip_vs_sh]"* ]]
 	[[ $stderr == *'kube-proxy 1.23: Using iptables Proxier'* ]]
 	run labctl exec node/node01 -- iptables -t nat -S KUBE-SERVICES
@@ -160,7 +160,7 @@ live() {
 	labctl scale deploy/nginx-deployment --replicas 2
 	get pod/busybox1 10.107.254.44
 	run labctl diff
-	[ "$status" = 0 ]
+	exits 0
 	labctl down kube-proxy-ipvs
 }
 
@@ -168,11 +168,11 @@ live() {
 	sed 's/^  cni: flannel/&\n  kubernetes: "1.23"/' "$ROOT/labs/traffic-policies.lab.yaml" >"$TEST_DIR/old.yaml"
 	labctl up "$TEST_DIR/old.yaml"
 	run labctl exec host/client -- timeout 5 wget -qO- http://100.100.137.202:30080/hostname
-	[ "$output" = web ]
+	is web
 	run labctl trace host/client 100.100.137.201:30080
 	has 'dropped in node01 by a rule: -A KUBE-FIREWALL .*--mark 0x8000/0x8000 -j DROP'
 	run labctl diff
-	[ "$status" = 0 ]
+	exits 0
 	labctl down traffic-policies
 }
 

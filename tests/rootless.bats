@@ -75,15 +75,15 @@ gone() {
 
 @test "every pair of pods, every Service, every documented flow" {
 	run as_user labctl verify
-	[ "$status" = 0 ]
+	exits 0
 	has '^[0-9]+ checks, 0 failed'
 	run as_user labctl diff
-	[ "$status" = 0 ]
+	exits 0
 }
 
 @test "a trace has the rules, the encapsulation and both directions" {
 	run as_user labctl flow clusterip-cross-node --list
-	[ "$status" = 0 ]
+	exits 0
 	has 'nat PREROUTING.*OBSERVED.*10\.107\.254\.44'
 	has 'encap +OBSERVED .*VXLAN id 1'
 	has 'SYN-ACK +busybox3 +eth0 in '
@@ -91,7 +91,7 @@ gone() {
 
 @test "programs that change their user do, as far as they can tell" {
 	run as_user labctl exec node/node01 -- sh -c '(sleep 0.3; ping -c2 -i0.2 127.0.0.1 >/dev/null) & tcpdump -c2 -nli lo icmp 2>&1'
-	[ "$status" = 0 ]
+	exits 0
 	has 'ICMP echo request'
 	run as_user labctl exec busybox3 -- wget -qO- http://nginx-deployment
 	has 'Welcome to nginx'
@@ -101,7 +101,7 @@ gone() {
 
 @test "root in a node has its network and nothing of the machine" {
 	run as_user labctl exec node/node01 -- sh -c 'sysctl -w net.ipv4.conf.all.rp_filter=2; iptables -t nat -L KUBE-SERVICES -n | wc -l'
-	[ "$status" = 0 ]
+	exits 0
 	has '^net.ipv4.conf.all.rp_filter = 2$'
 	run as_user labctl exec node/node01 -- sh -c 'cat /etc/shadow; ls /root /home; echo x >/usr/x; echo 1 >/proc/sys/kernel/panic; echo b >/proc/sysrq-trigger'
 	[ "$status" != 0 ]
@@ -131,11 +131,11 @@ gone() {
 @test "a lab this kernel is not made for: says what is missing, exit code 6" {
 	[ ! -e /sys/module/ipip ] || skip "this kernel has ipip"
 	run as_user labctl up calico-ipip --engine user
-	[ "$status" = 6 ]
+	exits 6
 	has 'this kernel has no ipip'
 	has 'hint: .*--engine guest'
 	run as_user env LABD_GUEST_KERNEL=/nonexistent labctl up calico-ipip
-	[ "$status" = 6 ]
+	exits 6
 	has 'hint: .*user-mode-linux'
 }
 
@@ -153,7 +153,7 @@ gone() {
 	run as_user labctl down
 	has '^lab flannel-vxlan is gone$'
 	run as_user labctl up flannel-vxlan --engine user
-	[ "$status" = 0 ]
+	exits 0
 	run as_user labctl engine stop
 	has '^the user engine is stopped$'
 	has '^lab flannel-vxlan went with it$'
@@ -168,7 +168,7 @@ gone() {
 	kill -9 "$(pgrep -o -u $ID -x labd)"
 	gone
 	run as_user labctl up flannel-host-gw
-	[ "$status" = 0 ]
+	exits 0
 	has 'user engine'
 	as_user labctl engine stop
 	gone
@@ -193,11 +193,11 @@ gone() {
 		wait $pid
 	}
 	run forbidden up flannel-vxlan --engine user
-	[ "$status" = 6 ]
+	exits 6
 	has 'the user engine did not start: this machine lets no ordinary user make namespaces'
 	has 'hint: sysctl'
 	run forbidden up flannel-vxlan
-	[ "$status" = 6 ]
+	exits 6
 	has 'or use the guest kernel: apt-get install user-mode-linux'
 	run forbidden doctor
 	has '^  -- +user engine +.*no ordinary user'
@@ -216,7 +216,7 @@ gone() {
 	run as_user labctl exec nginx-deployment -- sh -c 'touch /tmp/f && chown 33:33 /tmp/f && stat -c %u /tmp/f'
 	has '^33$'
 	run as_user labctl exec node/node01 -- sh -c 'sleep 0.3; ping -c2 -i0.2 127.0.0.1 >/dev/null & tcpdump -c2 -nli lo icmp 2>&1'
-	[ "$status" = 0 ]
+	exits 0
 	has 'ICMP echo request'
 	as_user labctl engine stop
 	gone
@@ -224,6 +224,6 @@ gone() {
 
 @test "root has the host engine, and is told so" {
 	run labd --engine=user --socket="$TEST_DIR/x/labd.sock"
-	[ "$status" = 5 ]
+	exits 5
 	has 'for ordinary users'
 }

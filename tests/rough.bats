@@ -100,13 +100,13 @@ stream_end() {
 	done
 	new=$TEST_DIR/new/labctl
 	run "$new" get pods
-	[ "$status" = 1 ]
+	exits 1
 	has "build .*feedbeef.*build .*$id"
 	has 'hint: labctl engine stop'
 	"$new" engine stop
 	"$new" get pods
 	run "$new" diff
-	[ "$status" = 0 ]
+	exits 0
 	[ "$("$new" engine status --engine host -o json | jq -r '.[0].version' | cut -d+ -f2)" = feedbeef ]
 	"$new" apply -f "$TEST_DIR/late.yaml"
 	"$new" delete pod/late
@@ -144,7 +144,7 @@ stream_end() {
 		run labctl up "$LAB"
 		if [ "$status" != 0 ]; then
 			echo "$kb KB: exit code $status: $output"
-			[ "$status" = 1 ]
+			exits 1
 			has 'No space left'
 			refused=$((refused + 1))
 		fi
@@ -154,13 +154,13 @@ stream_end() {
 		until_true umount "$TEST_DIR/run"
 		until_true eval '! ip netns list | grep -q ^small-'
 	done
-	[ "$status" = 0 ]
+	exits 0
 	[ $refused -gt 0 ]
 	mount -t tmpfs -o mode=755,size=256k labd-test "$TEST_DIR/run"
 	labctl up "$LAB"
 	dd if=/dev/zero of="$TEST_DIR/run/fill" bs=1k 2>/dev/null || true
 	run labctl delete pod/client
-	[ "$status" = 1 ]
+	exits 1
 	has 'No space left'
 	works
 	whole

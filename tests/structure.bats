@@ -50,14 +50,14 @@ to_another='\\x08\\x00\\x(1c|13)\\x00'
 	# a veth's peer is made in place: in a message that creates
 	grep -qE "nlmsg_type=$NEWLINK [^}]*nlmsg_flags=NLM_F_REQUEST\|0x600[^}]*\}, \"[^\"]*$to_another" "$TEST_DIR/up.16"
 	run grep -E "nlmsg_type=$NEWLINK [^}]*nlmsg_flags=NLM_F_REQUEST(\|NLM_F_ACK)?,[^}]*\}, \"[^\"]*$to_another" "$TEST_DIR"/up.*
-	[ "$status" = 1 ]
+	exits 1
 	run grep "nlmsg_type=$SETLINK " "$TEST_DIR"/up.*
-	[ "$status" = 1 ]
+	exits 1
 }
 
 @test "no device is deleted by itself, on the way up or down" {
 	run grep "nlmsg_type=$DELLINK " "$TEST_DIR"/up.*
-	[ "$status" = 1 ]
+	exits 1
 }
 
 @test "each veth end has one queue" {
@@ -69,7 +69,7 @@ to_another='\\x08\\x00\\x(1c|13)\\x00'
 @test "no setting of a namespace is reached through the machine's /proc" {
 	grep -q 'openat([0-9]*, "sys/net/' "$TEST_DIR/up.16"
 	run grep -hE '"/proc/sys/net|openat\(AT_FDCWD, "/proc"' "$TEST_DIR"/up.*
-	[ "$status" = 1 ]
+	exits 1
 	# a new private one for some dozens of namespaces, not one for each
 	[ "$(grep -c 'fsopen("proc"' "$TEST_DIR/up.16")" -le 6 ]
 }
@@ -89,5 +89,5 @@ to_another='\\x08\\x00\\x(1c|13)\\x00'
 	[ "$(labctl engine status -o json | jq -r '[.. | .backend? // empty][0]')" = legacy ] || skip "the backend is nft"
 	grep -q 'execve(' "$TEST_DIR/up.16"
 	run grep -E 'execve\("[^"]*iptables' "$TEST_DIR"/up.*
-	[ "$status" = 1 ]
+	exits 1
 }

@@ -42,7 +42,7 @@ setup() {
 
 @test "verify: all flows and pairs, as table, JSON and JUnit" {
 	run labctl verify --junit "$TEST_DIR/verify.xml"
-	[ "$status" = 0 ]
+	exits 0
 	has '^ok +flow +clusterip-cross-node +pod/busybox3$'
 	has '^ok +service +default/nginx-deployment:80 +6 pods$'
 	has '^ok +service +default/no-endpoints:80 +6 pods$'
@@ -60,7 +60,7 @@ setup() {
 	labctl exec node/node01 -- iptables -I FORWARD -d 10.244.2.5 -j DROP
 	run labctl verify --junit "$TEST_DIR/verify.xml"
 	labctl exec node/node01 -- iptables -D FORWARD -d 10.244.2.5 -j DROP
-	[ "$status" = 4 ]
+	exits 4
 	has '^FAILED +flow +clusterip-cross-node +pod/busybox3$'
 	has '^ +dropped, [0-9]+ of [0-9]+ expectations met$'
 	has '^ +result delivered: dropped in node01 by a rule'
@@ -131,14 +131,14 @@ fields() {
 
 @test "capture: what can not be is said" {
 	run labctl capture node/node01 ens19 -w "$TEST_DIR/none"
-	[ "$status" = 3 ]
+	exits 3
 	has 'there is no device "ens19"'
 	has 'did you mean ens192'
 	run labctl capture node/node01 --filter 'udp prot 8472' -w "$TEST_DIR/none"
-	[ "$status" = 2 ]
+	exits 2
 	has 'syntax error'
 	run labctl capture node/node01 -c 0 -w "$TEST_DIR/none"
-	[ "$status" = 2 ]
+	exits 2
 }
 
 @test "JSON there and back: a stored trace is shown as the live one, --diff finds the first difference" {
@@ -146,13 +146,13 @@ fields() {
 	labctl flow clusterip-cross-node --no-dns -o json >a.json
 	labctl trace --read a.json -o json | cmp - a.json
 	run labctl trace --diff a.json a.json
-	[ "$status" = 0 ]
+	exits 0
 	[ -z "$output" ]
 	labctl exec node/node01 -- iptables -I FORWARD -d 10.244.2.5 -j DROP
 	labctl flow clusterip-cross-node --no-dns -o json >b.json
 	labctl exec node/node01 -- iptables -D FORWARD -d 10.244.2.5 -j DROP
 	run labctl trace --diff a.json b.json
-	[ "$status" = 4 ]
+	exits 4
 	has '^They part at step [0-9]+ of SYN$'
 	has '^  A: hook at node01/cni0, filter FORWARD'
 	has '^  B: hook at node01/cni0, filter FORWARD'
@@ -182,7 +182,7 @@ fields() {
 	has '^\["10\.244\.1\.2","10\.107\.254\.44",0,0,"delivered"\]$'
 	# every packet is the probe's: from or to its port
 	run jq -r '.probe.sport as $p | [.flights[].hdr.inner | select(.sport != $p and .dport != $p)] | length' "$TEST_DIR/busy.json"
-	[ "$output" = 0 ]
+	is 0
 	# as many frames as without the others
 	labctl trace busybox3 nginx-deployment:80 --no-dns -o json >"$TEST_DIR/calm.json"
 	busy=$(jq '.sights | length' "$TEST_DIR/busy.json") calm=$(jq '.sights | length' "$TEST_DIR/calm.json")

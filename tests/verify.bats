@@ -98,12 +98,12 @@ works() {
 	run labctl exec host/client -- curl -s http://100.100.137.201:10256/healthz
 	has '"nodeEligible": true}$'
 	run labctl exec node/node01 -- curl -s http://127.0.0.1:10249/proxyMode
-	[ "$output" = iptables ]
+	is iptables
 	run labctl exec host/client -- curl -s -m 2 http://100.100.137.201:10249/proxyMode
 	[ "$status" != 0 ]
 	labctl delete pod web
 	run labctl exec host/client -- curl -s -o /dev/null -w '%{http_code}' http://100.100.137.202:32100/
-	[ "$output" = 503 ]
+	is 503
 	run --separate-stderr labctl verify -o json
 	[ "$(jq -r '.checks[] | select(.to == "node02:32100" or .to == "node02:30080") | "\(.to) \(.ok) \(.detail)"' <<<"$output" | sort)" = \
 		"node02:30080 true refused: no endpoints
@@ -173,7 +173,7 @@ whom() {
 	run labctl exec busybox1 -- nslookup db-1.db.default.svc.cluster.local
 	has '^Address.*10.244.2.10'
 	run labctl exec busybox1 -- wget -qO- http://db-2.db:5432/hostname
-	[ "$output" = db-2 ]
+	is db-2
 	run labctl exec busybox1 -- nslookup -type=srv _sql._tcp.db.default.svc.cluster.local
 	[ "$(grep -c 'db-[012].db.default.svc.cluster.local' <<<"$output")" -ge 3 ]
 	has '5432'

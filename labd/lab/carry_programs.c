@@ -5,10 +5,9 @@
 #include <string.h>
 
 #include "labd/lab/ready.h"
+#include "labd/lab/starting.h"
 #include "lib/base/cleanup.h"
 #include "lib/kube/naming.h"
-
-#define START_TOGETHER 32 /* programs of this many namespaces start at the same time */
 
 /* labd-init leaves a program alone whose bytes are the same. One that must read its configuration
  * again gets it by an environment variable that names the configuration. */
@@ -55,7 +54,7 @@ static struct dns changed(struct carry *c, int i)
 
 /* Programs that have been told to start, and what they are to listen on. */
 struct carry_begun {
-	vec_of(struct proc_starting) told;
+	struct starting starting;
 	ready_ports ports;
 	struct desired some; /* what is being started points into it */
 };
@@ -63,26 +62,11 @@ struct carry_begun {
 static int tell(struct carry *c, struct carry_begun *b, const struct desired *d, int i,
 		struct err *err)
 {
-	struct proc_starting s;
 	if (!d->ns.v[i].procs.n)
 		return 0;
 	ready_add(c->arena, c->site->lab.desired, i, c->site->procs[i].pid, !c->fresh[i],
 		  &b->ports);
-	int r = proc_start_send(d, i, &c->site->procs[i], &s, err);
-	if (r == 0)
-		*vec_push(c->arena, &b->told) = s;
-	return r;
-}
-
-/* What was told is always waited for. */
-static int hear(struct carry_begun *b, int r, struct err *err)
-{
-	vec_foreach (struct proc_starting, s, &b->told) {
-		int r1 = proc_start_wait(s, r == 0 ? err : NULL);
-		r = r < 0 ? r : r1;
-	}
-	b->told.n = 0;
-	return r;
+	return starting_tell(&b->starting, d, i, &c->site->procs[i], err);
 }
 
 int carry_programs_begin(struct carry *c, struct err *err)
@@ -106,8 +90,6 @@ int carry_programs_begin(struct carry *c, struct err *err)
 			r = proc_files(&c->site->procs[i], add->files.v, add->files.n, err);
 		if (r == 0)
 			r = tell(c, b, &b->some, i, err);
-		if (r == 0 && b->told.n == START_TOGETHER)
-			r = hear(b, 0, err);
 	}
 	return r;
 }
@@ -115,15 +97,12 @@ int carry_programs_begin(struct carry *c, struct err *err)
 int carry_programs(struct carry *c, struct err *err)
 {
 	const struct desired *d = c->site->lab.desired;
-	struct carry_begun fresh = {.told = {0}};
+	struct carry_begun fresh = {.ports = {0}};
 	int r = 0;
-	for (int i = 0; r == 0 && i < (int)d->ns.n; i++) {
+	for (int i = 0; r == 0 && i < (int)d->ns.n; i++)
 		if (c->fresh[i])
 			r = tell(c, &fresh, d, i, err);
-		if (r == 0 && fresh.told.n == START_TOGETHER)
-			r = hear(&fresh, 0, err);
-	}
-	r = hear(&fresh, r, err);
+	r = starting_hear(&fresh.starting, r, err);
 	if (r == 0)
 		ready_wait(&fresh.ports);
 	return r;
@@ -133,7 +112,7 @@ int carry_programs_end(struct carry *c, int r, struct err *err)
 {
 	if (!c->begun)
 		return r;
-	r = hear(c->begun, r, err);
+	r = starting_hear(&c->begun->starting, r, err);
 	if (r == 0)
 		ready_wait(&c->begun->ports);
 	return r;

@@ -22,6 +22,7 @@
 #include "labd/lab/ready.h"
 #include "labd/lab/reap.h"
 #include "labd/lab/site.h"
+#include "labd/lab/starting.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/log.h"
 
@@ -33,14 +34,11 @@
 #define SHARE_RULES    0.05
 #define SHARE_PROGRAMS 0.20
 
-#define START_TOGETHER 32 /* programs of this many namespaces start at the same time */
-
 /* A lab while it is being built. */
 struct build {
 	const struct lab_up *u;
 	struct site s;
-	struct proc_starting early[START_TOGETHER]; /* see start_servers() */
-	size_t n_early;
+	struct starting starting;
 };
 
 static const char *const phases[] = {"namespaces", "links", "routes", "rules", "programs"};
@@ -77,6 +75,8 @@ static int make_all_ns(struct build *b, struct err *err)
 	for (int i = 0; r == 0 && i < n; i++) {
 		r = site_make(&b->s, i, err);
 		pace_done(i + 1);
+		if (r == 0 && starting_early(&b->s.lab.desired->ns.v[i]))
+			r = starting_tell(&b->starting, b->s.lab.desired, i, &b->s.procs[i], err);
 		if (r == 0)
 			r = check_cancel(b, err);
 	}
@@ -120,82 +120,23 @@ static int make_rules(struct build *b, struct err *err)
 	return r < 0 ? r : phase_done(b, 4, err);
 }
 
-/* A pod with nothing but servers, which wait for what comes from any address. */
-static bool only_serves(const struct dns *ns)
-{
-	vec_foreach (const struct dproc, p, &ns->procs)
-		if (strcmp(p->argv.v[0], "dnsmasq") != 0 && strcmp(p->argv.v[0], "nginx") != 0)
-			return false;
-	return ns->kind == DNS_POD && ns->procs.n;
-}
-
-/* Servers take long to start, and need no network for that: they do it beside all else. */
-static int start_servers(struct build *b, struct err *err)
-{
-	const struct desired *d = b->s.lab.desired;
-	int r = 0;
-	for (int i = 0; r == 0 && i < (int)d->ns.n && b->n_early < START_TOGETHER; i++) {
-		if (!only_serves(&d->ns.v[i]))
-			continue;
-		r = proc_start_send(d, i, &b->s.procs[i], &b->early[b->n_early], err);
-		b->n_early += r == 0;
-	}
-	return r;
-}
-
-static bool started_early(const struct build *b, int i)
-{
-	for (size_t k = 0; k < b->n_early; k++)
-		if (b->early[k].ns == &b->s.lab.desired->ns.v[i])
-			return true;
-	return false;
-}
-
-/* What was told is always waited for. */
-static int wait_servers(struct build *b, int r, struct err *err)
-{
-	for (size_t k = 0; k < b->n_early; k++) {
-		int r1 = proc_start_wait(&b->early[k], r == 0 ? err : NULL);
-		if (r == 0)
-			r = r1;
-	}
-	return r;
-}
-
-/* Namespaces [from, to): tell all, then wait for all; what was told is always waited for. */
-static int start_some(struct build *b, int from, int to, struct err *err)
-{
-	struct proc_starting started[START_TOGETHER];
-	int r = 0, told = 0;
-	for (int i = from; r == 0 && i < to; i++) {
-		if (started_early(b, i))
-			continue;
-		r = proc_start_send(b->s.lab.desired, i, &b->s.procs[i], &started[told], err);
-		if (r == 0)
-			told++;
-	}
-	for (int k = 0; k < told; k++) {
-		int r1 = proc_start_wait(&started[k], r == 0 ? err : NULL);
-		if (r == 0)
-			r = r1;
-	}
-	return r;
-}
-
 static int start_programs(struct build *b, struct err *err)
 {
-	int n = (int)b->s.lab.desired->ns.n, r = 0;
+	const struct desired *d = b->s.lab.desired;
+	int n = (int)d->ns.n, r = 0;
+	ready_ports ports = {0};
 	pace_step("programs", n, 1 - SHARE_PROGRAMS, SHARE_PROGRAMS);
-	for (int i = 0; r == 0 && i < n; i += START_TOGETHER) {
+	for (int i = 0; r == 0 && i < n; i++) {
+		if (starting_early(&d->ns.v[i]))
+			continue;
+		r = starting_tell(&b->starting, d, i, &b->s.procs[i], err);
 		pace_done(i);
-		r = start_some(b, i, i + START_TOGETHER < n ? i + START_TOGETHER : n, err);
 		if (r == 0)
 			r = check_cancel(b, err);
 	}
-	r = wait_servers(b, r, err);
-	ready_ports ports = {0};
+	r = starting_hear(&b->starting, r, err);
 	for (int i = 0; r == 0 && i < n; i++)
-		ready_add(b->s.lab.arena, b->s.lab.desired, i, b->s.procs[i].pid, false, &ports);
+		ready_add(b->s.lab.arena, d, i, b->s.procs[i].pid, false, &ports);
 	ready_wait(&ports);
 	return r < 0 ? r : phase_done(b, N_PHASES, err);
 }
@@ -210,15 +151,13 @@ static int build(struct build *b, struct err *err)
 	if (r == 0)
 		r = make_all_ns(b, err);
 	if (r == 0)
-		r = start_servers(b, err);
-	if (r == 0)
 		r = make_network(b, err);
 	if (r == 0)
 		r = make_rules(b, err);
 	if (r == 0)
 		r = start_programs(b, err);
 	else
-		wait_servers(b, r, NULL);
+		starting_hear(&b->starting, r, NULL);
 	if (r == 0)
 		r = journal_add(b->s.lab.dir, err, "state up");
 	return r;

@@ -42,7 +42,27 @@ need_guest() {
 	have_guest || skip "needs user-mode-linux, and no address sanitizer"
 }
 
-# has PATTERN: the output of the last `run` has a line matching the extended regular expression.
+# What the last `run` ended with and printed is shown when it is not what it should be.
+#
+# exits CODE: it ended so.
+exits() {
+	[ "$status" = "$1" ] || {
+		echo "exit code $status, not $1"
+		echo "$output"
+		return 1
+	}
+}
+
+# is TEXT: it printed that and nothing else.
+is() {
+	[ "$output" = "$1" ] || {
+		echo "not: $1"
+		echo "$output"
+		return 1
+	}
+}
+
+# has PATTERN: a line matches the extended regular expression.
 has() {
 	grep -qE -- "$1" <<<"$output" || {
 		echo "no line matches: $1"
