@@ -262,15 +262,47 @@ static int far_ends_of(struct work *w, int j, struct err *err)
 	return r < 0 ? r : nlbatch_send(&w->b, err);
 }
 
+/*
+ * When both ends of a pair are up, each says so by IPv6 multicast reports within a second, which a
+ * bridge copies to all its ports: the square of the pods. So far ends come up while the next pods
+ * are made, and become ports of their bridge only in pass 2.
+ */
+#define RAISE_EVERY 32
+
+/* Far ends of pairs that namespaces [from, to) have made. */
+static int raise_far_ends(struct work *w, int from, int to, struct err *err)
+{
+	int r = 0;
+	for (int j = 0; r >= 0 && j < (int)w->x->d->ns.n; j++) {
+		bool open = false;
+		vec_foreach (const struct dlink, l, &ns_at(w->x, j)->links) {
+			if (!l->up || !l->master || l->peer_ns < from || l->peer_ns >= to ||
+			    far_state(w, j, l) != FAR_NEW)
+				continue;
+			r = open ? 0 : enter_for_links(w, j, err);
+			if (r < 0)
+				return r;
+			open = true;
+			link_raise(&w->b, l);
+		}
+		r = open ? nlbatch_send(&w->b, err) : 0;
+	}
+	return r;
+}
+
 static int two_passes(struct work *w, struct err *err)
 {
-	int r = 0, n = (int)w->x->d->ns.n;
+	int r = 0, n = (int)w->x->d->ns.n, raised = w->from;
 	w->exists = arena_new_array(w->a, bool *, (size_t)n + 1);
 	for (int i = w->from; r >= 0 && i < w->to; i++)
 		r = number_underlay(w, i, err);
 	for (int i = w->from; r >= 0 && i < w->to; i++) {
 		w->exists[i] = arena_new_array(w->a, bool, ns_at(w->x, i)->links.n + 1);
 		r = links_of(w, i, err);
+		if (r < 0 || i + 1 < raised + RAISE_EVERY)
+			continue;
+		r = raise_far_ends(w, raised, i + 1, err);
+		raised = i + 1;
 	}
 	for (int j = 0; r >= 0 && j < n; j++)
 		r = far_ends_of(w, j, err);

@@ -216,6 +216,11 @@ void link_set(struct nlbatch *b, const struct dlink *l, bool full, bool *gone)
 		set_hairpin(b, l, gone);
 }
 
+void link_raise(struct nlbatch *b, const struct dlink *l)
+{
+	begin(b, l, 0, true, true);
+}
+
 void link_tune(struct nlbatch *b, const struct dlink *l)
 {
 	if (has_conf(l)) {

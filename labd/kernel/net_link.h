@@ -30,4 +30,7 @@ void link_tune(struct nlbatch *b, const struct dlink *l);
 /* What needs its index or a sysctl: after the others have been sent. */
 int link_late(struct nlbatch *b, struct sysctl *s, const struct dlink *l, struct err *err);
 
+/* Nothing but up. */
+void link_raise(struct nlbatch *b, const struct dlink *l);
+
 #endif
