@@ -10,7 +10,7 @@ setup_file() {
 	own_engine
 	labctl engine start >/dev/null
 	local pods pid tracer
-	for pods in 6 16; do
+	for pods in 6 16 70; do
 		tests/bench/lab 3 $pods >"$TEST_DIR/lab.yaml"
 		pid=$(labctl engine status -o json | jq '[.. | .pid? // empty][0]')
 		strace -f -qq -v -x -s 65536 -e trace=openat,sendto,sendmsg,fsopen,execve -o "$TEST_DIR/up.$pods" -p "$pid" &
@@ -83,6 +83,16 @@ to_another='\\x08\\x00\\x(1c|13)\\x00'
 	echo "6 pods: $few, 16 pods: $many"
 	[ "$few" -ge 12 ]
 	[ $((many - few)) -le 20 ]
+}
+
+# Else what each pod says when it comes up is copied to all the others.
+@test "where pods are many, the node's ends are up long before they are ports of a bridge" {
+	local name='\\x11\\x00\\x03\\x00\\x76\\x65\\x74\\x68' joins='\\x08\\x00\\x0a\\x00' up first
+	up=$(grep -nE "$name" "$TEST_DIR/up.70" | grep -vE "$to_another|$joins")
+	first=$(grep -nE "$name.*$joins" "$TEST_DIR/up.70" | head -n 1 | cut -d: -f1)
+	[ "$(grep -oE "$name" <<<"$up" | wc -l)" -ge 56 ]
+	[ "$(head -n 1 <<<"$up" | cut -d: -f1)" -lt $((first - 32)) ]
+	[ "$(tail -n 1 <<<"$up" | cut -d: -f1)" -lt "$first" ]
 }
 
 @test "no program is started for rules that labd can write itself" {
