@@ -88,15 +88,17 @@ static void unpin_together(const struct journal *j)
 			waitpid(pid[k], NULL, 0);
 }
 
+static bool goes_with_node(const struct journal *j, const struct journal_proc *p)
+{
+	return !journal_is_node(p) && p->node && journal_proc_find(j, p->node);
+}
+
+/* First the names, which nobody but us removes: what the kernel does about the dead, it does beside
+ * whatever comes next. A pod's processes go with its node's. */
 int reap_begin(const struct journal *j, struct err *err)
 {
 	int worst = 0;
 	hold(j);
-	vec_foreach (const struct journal_proc, p, &j->procs) {
-		int r = proc_end(p->pid, p->starttime, err);
-		if (r < 0)
-			worst = r;
-	}
 	if (j->pins.n >= HELPED_FROM)
 		unpin_together(j);
 	pace_step("names", (int)j->pins.n, 0, 1);
@@ -107,6 +109,11 @@ int reap_begin(const struct journal *j, struct err *err)
 			worst = r;
 	}
 	proc_unpinned();
+	vec_foreach (const struct journal_proc, p, &j->procs) {
+		int r = goes_with_node(j, p) ? 0 : proc_end(p->pid, p->starttime, err);
+		if (r < 0)
+			worst = r;
+	}
 	return worst;
 }
 
