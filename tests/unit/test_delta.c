@@ -1,29 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Tests of labd/lab/delta.c: drift in words, with what is and what should be. */
+#include "addr.h"
 #include "labd/lab/delta.h"
 #include "lib/base/strbuf.h"
 #include "plan_lab.h"
-
-static struct mac mac(const char *s)
-{
-	struct mac m;
-	assert_true(mac_parse(s, &m));
-	return m;
-}
-
-static ip4 ip(const char *s)
-{
-	ip4 a;
-	assert_true(ip4_parse(s, &a));
-	return a;
-}
-
-static struct cidr net(const char *s)
-{
-	struct cidr c;
-	assert_true(cidr_parse(s, &c));
-	return c;
-}
 
 static struct dlink link_of(const char *name)
 {

@@ -1,31 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Address allocation: Calico's first block against vectors, claiming, and the order of addresses.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include <stdio.h>
 #include <time.h>
 
+#include "addr.h"
 #include "lib/base/cleanup.h"
 #include "lib/kube/ipam.h"
-
-static struct cidr cidr(const char *s)
-{
-	struct cidr c;
-	assert_true(cidr_parse(s, &c));
-	return c;
-}
-
-static ip4 ip(const char *s)
-{
-	ip4 a;
-	assert_true(ip4_parse(s, &a));
-	return a;
-}
 
 static void test_first_block(void **state)
 {
@@ -38,7 +19,7 @@ static void test_first_block(void **state)
 		if (*line == '#')
 			continue;
 		assert_int_equal(sscanf(line, "%127s %63s %u %63s", host, pool, &index, block), 4);
-		struct cidr p = cidr(pool), want = cidr(block);
+		struct cidr p = net(pool), want = net(block);
 		uint32_t n = calico_n_blocks(p, want.len);
 		uint32_t got = calico_first_block(host, n);
 		assert_int_equal(got, index);
@@ -75,9 +56,9 @@ static void test_claim(void **state)
 static void test_edges(void **state)
 {
 	(void)state;
-	assert_int_equal(calico_n_blocks(cidr("10.0.0.0/8"), 32), 1u << 24);
-	assert_int_equal(calico_n_blocks(cidr("10.0.0.0/26"), 26), 1);
-	assert_string_equal(CIDR(calico_block_cidr(cidr("0.0.0.0/1"), 32, 0x7fffffff)),
+	assert_int_equal(calico_n_blocks(net("10.0.0.0/8"), 32), 1u << 24);
+	assert_int_equal(calico_n_blocks(net("10.0.0.0/26"), 26), 1);
+	assert_string_equal(CIDR(calico_block_cidr(net("0.0.0.0/1"), 32, 0x7fffffff)),
 			    "127.255.255.255/32");
 	assert_in_range(calico_first_block("x", UINT32_MAX), 0, UINT32_MAX - 1);
 }
@@ -85,7 +66,7 @@ static void test_edges(void **state)
 static void test_block_order(void **state)
 {
 	_arena_ struct arena *a = arena_new();
-	struct ip_alloc p = ip_alloc_block(a, cidr("10.244.140.64/26"));
+	struct ip_alloc p = ip_alloc_block(a, net("10.244.140.64/26"));
 	(void)state;
 	assert_true(ip_alloc_reserve(&p, ip("10.244.140.66")));
 	assert_false(ip_alloc_reserve(&p, ip("10.244.140.66")));
@@ -101,7 +82,7 @@ static void test_block_order(void **state)
 static void test_host_local(void **state)
 {
 	_arena_ struct arena *a = arena_new();
-	struct ip_alloc p = ip_alloc_host_local(a, cidr("10.244.1.0/24"));
+	struct ip_alloc p = ip_alloc_host_local(a, net("10.244.1.0/24"));
 	(void)state;
 	assert_true(ip_alloc_reserve(&p, ip("10.244.1.3")));
 	assert_true(ip_alloc_reserve(&p, ip("10.244.1.1"))); /* the gateway is never given out */
@@ -115,14 +96,14 @@ static void test_host_local(void **state)
 	p.next = ip("10.244.1.255");
 	assert_string_equal(IP4(ip_alloc_next(&p)), "10.244.1.6");
 
-	p = ip_alloc_host_local(a, cidr("10.244.1.0/30"));
+	p = ip_alloc_host_local(a, net("10.244.1.0/30"));
 	assert_string_equal(IP4(ip_alloc_next(&p)), "10.244.1.2");
 	assert_int_equal(ip_alloc_next(&p), 0);
-	p = ip_alloc_host_local(a, cidr("10.244.1.0/31"));
+	p = ip_alloc_host_local(a, net("10.244.1.0/31"));
 	assert_int_equal(ip_alloc_next(&p), 0);
 	assert_true(ip_alloc_reserve(&p, ip("10.244.1.0")));
 	/* A huge range stays cheap. */
-	p = ip_alloc_host_local(a, cidr("10.0.0.0/8"));
+	p = ip_alloc_host_local(a, net("10.0.0.0/8"));
 	assert_string_equal(IP4(ip_alloc_next(&p)), "10.0.0.2");
 	assert_true(arena_used(a) < 64 * 1024);
 }

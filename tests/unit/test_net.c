@@ -18,6 +18,7 @@
 
 #include <cmocka.h>
 
+#include "addr.h"
 #include "labd/kernel/net.h"
 #include "labd/kernel/probe.h"
 #include "labd/kernel/sysctl.h"
@@ -48,27 +49,6 @@ static bool skipped(void)
 	print_message("skipped: %s\n", why);
 	skip();
 	return true;
-}
-
-static ip4 ip(const char *s)
-{
-	ip4 a;
-	assert_true(ip4_parse(s, &a));
-	return a;
-}
-
-static struct cidr net(const char *s)
-{
-	struct cidr c;
-	assert_true(cidr_parse(s, &c));
-	return c;
-}
-
-static struct mac mac(const char *s)
-{
-	struct mac m;
-	assert_true(mac_parse(s, &m));
-	return m;
 }
 
 /* ---- the lab ---- */
