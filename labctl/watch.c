@@ -9,20 +9,28 @@
 #include <time.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/limits.h"
 #include "lib/view/obj.h"
 
 #define EVERY_MS 300
 
-static const json_t *same_object(const json_t *items, const json_t *o)
+#define KEY_LEN (2 * (MAX_NAME + 1))
+
+static const char *key_of(const json_t *o, char buf[static KEY_LEN])
 {
-	const json_t *v;
+	snprintf(buf, KEY_LEN, "%s/%s", obj_str(o, "metadata.namespace", ""), obj_name(o));
+	return buf;
+}
+
+/* Objects by namespace and name. */
+static json_t *index_of(const json_t *items)
+{
+	json_t *index = json_object(), *o;
+	char key[KEY_LEN];
 	size_t i;
-	json_array_foreach (items, i, v)
-		if (strcmp(obj_name(v), obj_name(o)) == 0 &&
-		    strcmp(obj_str(v, "metadata.namespace", ""),
-			   obj_str(o, "metadata.namespace", "")) == 0)
-			return v;
-	return NULL;
+	json_array_foreach ((json_t *)items, i, o)
+		json_object_set(index, key_of(o, key), o);
+	return index;
 }
 
 /* The table of all, so that columns stay where they are, but of it only the rows marked. */
@@ -47,21 +55,25 @@ static void print_rows(const struct view_kind *k, const json_t *rows, const bool
 static void print_changes(const struct view_kind *k, const json_t *before, const json_t *after,
 			  const struct view_list *v)
 {
-	json_t *rows = json_copy((json_t *)after), *o;
+	json_t *rows = json_copy((json_t *)after), *old = index_of(before), *new = index_of(after);
+	json_t *o;
+	char key[KEY_LEN];
 	size_t i;
 	bool any = false;
 	json_array_foreach ((json_t *)before, i, o)
-		if (!same_object(after, o))
+		if (!json_object_get(new, key_of(o, key)))
 			json_array_append(rows, o);
 	_free_ bool *marked = calloc(json_array_size(rows) + 1, sizeof(*marked));
 	json_array_foreach (rows, i, o) {
-		const json_t *old = same_object(before, o);
-		if (marked && (i >= json_array_size(after) || !old || !json_equal(old, o)))
+		const json_t *was = json_object_get(old, key_of(o, key));
+		if (marked && (i >= json_array_size(after) || !was || !json_equal(was, o)))
 			any = marked[i] = true;
 	}
 	if (any)
 		print_rows(k, rows, marked, v);
 	json_decref(rows);
+	json_decref(old);
+	json_decref(new);
 }
 
 int watch_objects(const struct source *s, const struct asked *a, const char *selector,
