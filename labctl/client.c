@@ -326,7 +326,8 @@ json_t *client_labs(enum engine_kind k)
 	return labs;
 }
 
-/* Are there labs of a host engine that has died? Their directories stand beside the socket. */
+/* Are there labs of a host engine that has died, or that it was taking away? Their directories
+ * stand beside the socket; those that go are hidden. */
 static bool orphaned_labs(void)
 {
 	char path[PATH_MAX];
@@ -340,7 +341,7 @@ static bool orphaned_labs(void)
 		return false;
 	bool found = false;
 	for (struct dirent *e; !found && (e = readdir(d));)
-		found = e->d_name[0] != '.';
+		found = strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0;
 	closedir(d);
 	return found;
 }

@@ -46,6 +46,25 @@ labd_pid() {
 	unchanged
 }
 
+# Debian's busybox has none; Kubernetes' own pages use them to look at NetworkPolicies.
+@test "wget of a pod has timeouts, in each of their spellings" {
+	local to
+	labctl up "$TEST_DIR/small.yaml"
+	for to in '-T 2' -T2 --timeout=2 '--timeout 2' '-qT 2'; do
+		# shellcheck disable=SC2086
+		run labctl exec client -- wget $to -qO- http://web/hostname
+		is web
+	done
+	run labctl exec client -- wget --spider --timeout=1 http://10.244.0.77
+	exits 1
+	has '^wget: download timed out$'
+	run labctl exec client -- wget -T 1 -qO- http://192.0.2.12:1
+	exits 1
+	has '^wget: can.t connect to remote host \(192.0.2.12\): Connection refused$'
+	labctl down small
+	unchanged
+}
+
 @test "labs and their traffic survive kill -9 of labd, and the next labd takes them over" {
 	labctl up "$TEST_DIR/small.yaml"
 	pid=$(labd_pid)
@@ -121,6 +140,13 @@ labd_pid() {
 	run labctl exec client -- wget -qO- http://web/hostname
 	is web
 	labctl down small
+	kill -9 "$(labd_pid)"
+	labctl ls >/dev/null # whoever comes next is enough
+	for i in $(seq 100); do
+		[ -n "$(find "$TEST_DIR/run/labs" -name '.small.*')" ] || break
+		sleep 0.1
+	done
+	[ "$i" -lt 100 ]
 	unchanged
 }
 

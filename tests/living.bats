@@ -407,6 +407,16 @@ route 198.51.100.0/24 via 192.0.2.12 dev eth0 was added by hand" ]
 	[ "$(answers)" = "$(web_pods)" ]
 }
 
+@test "the network between the machines is gone: one diff --fix makes it anew, with all that hung on it" {
+	up
+	ip netns delete living-fabric
+	run labctl diff --fix
+	has '^fabric: its first process is gone \(mended\)$'
+	has '^n2: link flannel.1 is missing \(mended\)$'
+	as_it_should_be
+	[ "$(answers)" = "$(web_pods)" ]
+}
+
 # The first process of a namespace, and that one's children.
 first_of() {
 	awk -v n="$1" '$1 == "proc" && $2 == n {print $3}' "$TEST_DIR/run/labs/living/journal" | tail -n 1

@@ -101,12 +101,13 @@ static int unpin_ns(const struct carry *c, const char *ns, struct err *err)
 	return r;
 }
 
-/* The far ends of what a namespace makes; they would go with it, but only in a while. */
+/* The far ends of its devices, in namespaces that stay; they would go with it, but only in a while.
+ */
 static int clear_far_ends(const struct carry *c, int i, struct err *err)
 {
 	int r = 0;
 	vec_foreach (const struct dlink, l, &plan(c)->ns.v[i].links) {
-		if (l->kind != DLINK_VETH || !l->creates || l->peer_ns < 0 || r < 0 ||
+		if (l->kind != DLINK_VETH || l->peer_ns < 0 || r < 0 ||
 		    c->site->netns[l->peer_ns] < 0 || c->fresh[l->peer_ns])
 			continue;
 		struct dlink far = {.name = l->peer_name};
@@ -139,6 +140,15 @@ static int clear(const struct carry *c, int i, struct err *err)
 		r = unpin_ns(c, name, err);
 	if (r == 0)
 		r = clear_far_ends(c, i, err);
+	return r;
+}
+
+int carry_clear(struct carry *c, struct err *err)
+{
+	int r = 0;
+	for (int i = 0; r == 0 && i < count(c); i++)
+		if (c->fresh[i])
+			r = clear(c, i, err);
 	return r;
 }
 

@@ -30,6 +30,9 @@ int carry_init(struct carry *c, struct arena *a, struct site *s, struct err *err
 bool carry_alive(const struct carry *c, int i);
 /* Make fresh what depends on something fresh: the pods of a node. */
 void carry_spread(struct carry *c);
+/* Take away what is left of those to be made anew, and their devices' far ends in others, which
+ * then lack them and what was on them. The journal must say that the lab is changing. */
+int carry_clear(struct carry *c, struct err *err);
 /* Do it. */
 int carry_out(struct carry *c, struct err *err);
 /* Take away what the journal names and the desired state does not have, then write the journal

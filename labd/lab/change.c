@@ -133,21 +133,26 @@ static int observe_calm(struct carry *c, int i, struct err *err)
 	return r;
 }
 
-static int kernel_deltas(struct carry *c, struct err *err)
+/* Those that have died, and those that hang on them; the others are at hand. */
+static int find_fresh(struct carry *c, bool *any, struct err *err)
 {
 	int r = 0, n = (int)c->site->lab.desired->ns.n;
-	for (int i = 0; i < n; i++)
-		c->fresh[i] = !carry_alive(c, i);
-	carry_spread(c);
-	for (int i = 0; r == 0 && i < n; i++) {
-		if (c->fresh[i])
-			continue;
-		r = site_open(c->site, &c->journal, i, err);
-		if (r == 1)
-			r = observe_calm(c, i, err);
-		else if (r == 0)
-			c->fresh[i] = true;
+	*any = false;
+	for (int i = 0; r >= 0 && i < n; i++) {
+		r = carry_alive(c, i) ? site_open(c->site, &c->journal, i, err) : 0;
+		c->fresh[i] = r == 0;
+		*any |= c->fresh[i];
 	}
+	carry_spread(c);
+	return r < 0 ? r : 0;
+}
+
+static int kernel_deltas(struct carry *c, struct err *err)
+{
+	int r = 0;
+	for (int i = 0; r == 0 && i < (int)c->site->lab.desired->ns.n; i++)
+		if (!c->fresh[i])
+			r = observe_calm(c, i, err);
 	return r;
 }
 
@@ -200,9 +205,17 @@ static int mend(struct site *s, const struct desired *other, bool fix, json_t **
 {
 	_arena_ struct arena *a = arena_new();
 	struct carry c;
+	bool dead;
 	int r = site_slots(s, err);
 	if (r == 0)
 		r = carry_init(&c, a, s, err);
+	if (r == 0)
+		r = find_fresh(&c, &dead, err);
+	/* What they take along is to be seen now, not a moment later. */
+	if (r == 0 && fix && dead)
+		r = journal_add(s->lab.dir, err, "state changing");
+	if (r == 0 && fix && dead)
+		r = carry_clear(&c, err);
 	if (r == 0)
 		r = kernel_deltas(&c, err);
 	if (r < 0)

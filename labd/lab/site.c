@@ -156,15 +156,17 @@ int site_make(struct site *s, int i, struct err *err)
 /* ---- finding again --------------------------------------------------------------------------- */
 
 /* A namespace without processes is found by its pin. */
-static int open_pinned(struct site *s, const struct journal *j, int i)
+static int open_pinned(struct site *s, const struct journal *j, int i, struct err *err)
 {
 	char name[300], path[320];
 	struct stat st;
 	lab_pin_name(s->lab.name, s->lab.desired->ns.v[i].name, name, sizeof(name));
 	snprintf(path, sizeof(path), NETNS_DIR "/%s", name);
 	_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st) < 0)
+	if (fd < 0 && errno == ENOENT)
 		return 0;
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_sys(err, errno, "%s", path);
 	vec_foreach (const struct journal_pin, p, &j->pins)
 		if (strcmp(p->name, name) == 0 && p->ino == st.st_ino) {
 			s->procs[i].netns = s->netns[i] = take_fd(&fd);
@@ -179,7 +181,7 @@ int site_open(struct site *s, const struct journal *j, int i, struct err *err)
 	if (s->netns[i] >= 0)
 		return 1;
 	if (ns->kind == DNS_FABRIC || ns->kind == DNS_ROUTER)
-		return open_pinned(s, j, i);
+		return open_pinned(s, j, i, err);
 	const struct journal_proc *p = journal_proc_find(j, ns->name);
 	if (!p || !proc_alive(p->pid, p->starttime))
 		return 0;
