@@ -46,9 +46,9 @@ labd_pid() {
 	unchanged
 }
 
-# Debian's busybox has none; Kubernetes' own pages use them to look at NetworkPolicies.
-@test "wget of a pod has timeouts, in each of their spellings" {
-	local to
+# Options that Debian's busybox lacks; Kubernetes' own pages look at Services and NetworkPolicies with them.
+@test "a pod's wget has timeouts, in each of their spellings, and its nc looks at ports" {
+	local to ip
 	labctl up "$TEST_DIR/small.yaml"
 	for to in '-T 2' -T2 --timeout=2 '--timeout 2' '-qT 2'; do
 		# shellcheck disable=SC2086
@@ -61,6 +61,19 @@ labd_pid() {
 	run labctl exec client -- wget -T 1 -qO- http://192.0.2.12:1
 	exits 1
 	has '^wget: can.t connect to remote host \(192.0.2.12\): Connection refused$'
+	ip=$(labctl get svc/web -o json | jq -r .spec.clusterIP)
+	run labctl exec client -- nc -zv -w 2 web 80
+	exits 0
+	is "web ($ip:80) open"
+	run labctl exec client -- nc -z 192.0.2.12 1
+	exits 1
+	is 'nc: 192.0.2.12 (192.0.2.12:1): Connection refused'
+	run labctl exec client -- nc -vz -w 1 10.244.0.77 80
+	exits 1
+	is 'nc: 10.244.0.77 (10.244.0.77:80): Connection timed out'
+	# also at the prompt of a busybox sh, which has them built in
+	run script -qec "labctl exec -it client -- sh" /dev/null <<<'wget -T 2 -qO- http://web/hostname; nc -zv web 80; exit'
+	has "^webweb \($ip:80\) open"
 	labctl down small
 	unchanged
 }

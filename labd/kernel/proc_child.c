@@ -196,6 +196,8 @@ const char **proc_environ(struct arena *a, bool busybox_first, const char *hostn
 		env[n++] = arena_printf(a, "HOSTNAME=%s", hostname);
 	if (term)
 		env[n++] = arena_printf(a, "TERM=%s", term);
+	if (term && busybox_first)
+		env[n++] = "ENV=" ROOTFS_ASHRC;
 	for (size_t i = 0; extra && extra[i]; i++) {
 		if (strchr(extra[i], '='))
 			n = env_put(env, n, extra[i]);

@@ -30,7 +30,8 @@
 
 #define ROOTFS_PATH	    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/labd/bin"
 #define ROOTFS_BUSYBOX_PATH "/opt/busybox/bin"
-#define ROOTFS_BYTES	    "64m" /* of a namespace's private files */
+#define ROOTFS_ASHRC	    "/opt/busybox/ashrc" /* what an interactive busybox sh reads */
+#define ROOTFS_BYTES	    "64m"		 /* of a namespace's private files */
 #define ROOTFS_INODES	    "16k"
 
 /* labd-init, in the template. */
@@ -60,5 +61,7 @@ int rootfs_files(const struct dfile *files, size_t n, struct err *err);
 /* rootfs_etc.c: fill ./etc and ./opt of the template; the host's files are still at their paths. */
 int rootfs_etc(struct err *err);
 int rootfs_opt(int init_src, const char *applets, struct err *err);
+/* rootfs_busybox.c: ./opt/busybox/bin; applets as `busybox --list` prints them. */
+int rootfs_applets(const char *applets, struct err *err);
 
 #endif

@@ -202,36 +202,9 @@ static int copy_program(int src, const char *dst, struct err *err)
 	}
 }
 
-/* Debian's busybox is built without wget's timeout and crashes at -T, which is what people look at
- * a NetworkPolicy with. Here it is a limit for the whole download. */
-static const char wget_script[] =
-	"#!/bin/busybox sh\n"
-	"limit= next=\n"
-	"for a; do\n"
-	"	shift\n"
-	"	if [ \"$next\" ]; then\n"
-	"		limit=$a next=\n"
-	"		continue\n"
-	"	fi\n"
-	"	case $a in\n"
-	"	-T | --timeout) next=1 ;;\n"
-	"	-[cqS]T | -[cqS][cqS]T) next=1; set -- \"$@\" \"${a%T}\" ;;\n"
-	"	-T*) limit=${a#-T} ;;\n"
-	"	--timeout=*) limit=${a#*=} ;;\n"
-	"	*) set -- \"$@\" \"$a\" ;;\n"
-	"	esac\n"
-	"done\n"
-	"[ \"$limit\" ] || exec /bin/busybox wget \"$@\"\n"
-	"/bin/busybox timeout -s INT \"$limit\" /bin/busybox wget \"$@\"\n"
-	"code=$?\n"
-	"[ $code != 130 ] || { echo 'wget: download timed out' >&2; code=1; }\n"
-	"exit $code\n";
-
 int rootfs_opt(int init_src, const char *applets, struct err *err)
 {
-	int r = dir_make("opt/busybox/bin", 0755, err);
-	if (r == 0)
-		r = dir_make("opt/labd/bin", 0755, err);
+	int r = dir_make("opt/labd/bin", 0755, err);
 	if (r == 0)
 		r = link_backends(err);
 	if (r == 0)
@@ -241,20 +214,5 @@ int rootfs_opt(int init_src, const char *applets, struct err *err)
 		r = err_sys(err, errno, "opt/labd/bin/agnhost");
 	if (r == 0 && link(ROOTFS_INIT, "opt/labd/bin/kube-proxy") < 0)
 		r = err_sys(err, errno, "opt/labd/bin/kube-proxy");
-	static const char dir[] = "opt/busybox/bin/";
-	while (r == 0 && *applets) {
-		char path[96] = {0};
-		memcpy(path, dir, sizeof(dir));
-		size_t n = strcspn(applets, "\n");
-		if (n > 0 && n < sizeof(path) - sizeof(dir) && !memchr(applets, '/', n)) {
-			memcpy(path + sizeof(dir) - 1, applets, n);
-			if (strcmp(path, "opt/busybox/bin/wget") == 0)
-				r = file_write(path, wget_script, sizeof(wget_script) - 1, 0755,
-					       err);
-			else if (symlink("/bin/busybox", path) < 0)
-				r = err_sys(err, errno, "%s", path);
-		}
-		applets += n + (applets[n] == '\n');
-	}
-	return r;
+	return r < 0 ? r : rootfs_applets(applets, err);
 }

@@ -228,7 +228,7 @@ start_row() {
 			after_apply || wrong start kill "$k" "after no fault" || return 1
 			break
 		fi
-		grep -q '^labctl: the host engine did not start: ' "$TEST_DIR/out" || wrong start kill "$k" "labctl" || return 1
+		grep -qE '^labctl: the (host engine did not start: |(host )?engine has gone away)' "$TEST_DIR/out" || wrong start kill "$k" "labctl" || return 1
 		after_apply || wrong start kill "$k" "after it" || return 1
 		n=$((n + 1))
 		[ $((n % PICTURE_EVERY)) != 0 ] || nothing_left || wrong start kill "$k" "left behind" || return 1
