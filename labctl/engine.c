@@ -19,6 +19,7 @@
 
 #define HOST_WAIT_MS  30000
 #define GUEST_WAIT_MS 60000
+#define END_WAIT_MS   2000
 #define POLL_MS	      5
 #define MAX_SAID      2048 /* kept of what a starting labd writes */
 
@@ -118,27 +119,55 @@ static int start_failed(const struct engine_start *s, int status, struct strbuf 
 	return hint ? err_hint(err, "%s", hint + strlen("\n  hint: ")) : -EIO;
 }
 
-/* Wait until the socket can be connected to, or the process has ended. */
-static int wait_socket(const struct engine_start *s, pid_t pid, int fd, struct err *err)
+/* A labd that is being started. */
+struct starting {
+	pid_t pid; /* -1: it has ended, and another one answers */
+	int fd;	   /* of what it writes */
+	struct strbuf said;
+};
+
+static bool has_ended(struct starting *l, int *status)
 {
-	_strbuf_ struct strbuf said = STRBUF_INIT;
+	bool ended = l->pid > 0 && waitpid(l->pid, status, WNOHANG) == l->pid;
+	listen_to(l->fd, &l->said);
+	if (ended)
+		l->pid = -1;
+	return ended;
+}
+
+/* Wait until the socket can be connected to, or the process has ended. */
+static int wait_socket(const struct engine_start *s, struct starting *l, struct err *err)
+{
 	int64_t end = now_ms() + HOST_WAIT_MS;
 	while (now_ms() < end) {
 		int status;
-		bool ended = waitpid(pid, &status, WNOHANG) == pid;
-		listen_to(fd, &said);
+		bool ended = has_ended(l, &status);
 		if (client_answers(s->kind)) /* ours, or one started by somebody else meanwhile */
 			return 0;
 		if (ended)
-			return start_failed(s, status, &said, err);
+			return start_failed(s, status, &l->said, err);
 		poll(NULL, 0, POLL_MS);
 	}
 	return err_set(err, ETIMEDOUT, "the %s engine was started but its socket does not answer",
 		       engine_name(s->kind));
 }
 
+/* It listens before it knows whether it can do its work: what it wrote says more than that it has
+ * hung up. */
+static int hung_up(const struct engine_start *s, struct starting *l, struct err *err)
+{
+	int64_t end = now_ms() + END_WAIT_MS;
+	int status;
+	while (l->pid > 0 && now_ms() < end) {
+		if (has_ended(l, &status))
+			return start_failed(s, status, &l->said, err);
+		poll(NULL, 0, POLL_MS);
+	}
+	return err->code;
+}
+
 /* A guest accepts clients while it boots; its first answer means that it is up. */
-static int wait_answer(const struct engine_start *s, struct err *err)
+static int wait_answer(const struct engine_start *s, struct starting *l, struct err *err)
 {
 	json_t *result = NULL;
 	bool guest = s->kind == ENGINE_GUEST;
@@ -147,7 +176,10 @@ static int wait_answer(const struct engine_start *s, struct err *err)
 			 .timeout_s = (guest ? GUEST_WAIT_MS : HOST_WAIT_MS) / 1000};
 	int r = client_call(s->kind, &c, &result, err);
 	json_decref(result);
-	return r < 0 ? err_wrap(err, "the %s engine did not start", engine_name(s->kind)) : 0;
+	if (r == 0)
+		return 0;
+	err_wrap(err, "the %s engine did not start", engine_name(s->kind));
+	return !guest && (r == -ECONNRESET || r == -EPIPE) ? hung_up(s, l, err) : err->code;
 }
 
 int engine_start(const struct engine_start *s, struct err *err)
@@ -158,18 +190,19 @@ int engine_start(const struct engine_start *s, struct err *err)
 	if (client_answers_soon_asked(s->kind))
 		return 0;
 	bool tell = s->kind == ENGINE_GUEST && isatty(STDERR_FILENO);
-	_close_ int fd = -1;
-	pid_t pid = -1;
-	int r = spawn(s, &pid, &fd, err);
+	struct starting l = {.pid = -1, .fd = -1, .said = STRBUF_INIT};
+	int r = spawn(s, &l.pid, &l.fd, err);
 	if (r < 0)
 		return r;
 	if (tell)
 		fputs("booting the guest kernel ...", stderr);
-	r = wait_socket(s, pid, fd, err);
+	r = wait_socket(s, &l, err);
 	if (r == 0)
-		r = wait_answer(s, err);
+		r = wait_answer(s, &l, err);
 	if (tell)
 		fputs("\r\033[K", stderr);
+	close(l.fd);
+	strbuf_free(&l.said);
 	return r;
 }
 

@@ -28,6 +28,7 @@ same_as() {
 		cmp -s "$1" "$TEST_DIR/now" && return 0
 		sleep 0.25
 	done
+	lsns -t net -o NS,PID,COMMAND # who is in one too many
 	diff "$1" "$TEST_DIR/now"
 }
 
