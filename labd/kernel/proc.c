@@ -291,15 +291,8 @@ static int spawn_netns(struct nsproc *ret, struct err *err)
 /* A pod in whose programs, all of ours, nobody looks into /sys. */
 static bool ignores_sys(const struct dns *ns)
 {
-	static const char *const ours[] = {"sleep", "nginx", "dnsmasq", "agnhost"};
-	vec_foreach (const struct dproc, p, &ns->procs) {
-		bool known = false;
-		for (size_t i = 0; i < ARRAY_SIZE(ours); i++)
-			known |= strcmp(p->argv.v[0], ours[i]) == 0;
-		if (!known)
-			return false;
-	}
-	return ns->kind == DNS_POD;
+	static const char *const ours[] = {"sleep", "nginx", "dnsmasq", "agnhost", NULL};
+	return desired_pod_of(ns, ours);
 }
 
 /* A pod's events go to its node's pipe. One that an older labd has made has none: then to nobody.

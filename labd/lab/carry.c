@@ -198,12 +198,10 @@ static int count_fresh(const struct carry *c)
 
 static int make_fresh(struct carry *c, struct err *err)
 {
-	int r = 0;
-	for (int i = 0; r == 0 && i < count(c); i++)
-		if (c->fresh[i]) {
+	for (int i = 0; i < count(c); i++)
+		if (c->fresh[i])
 			again_on_node(c, i);
-			r = clear(c, i, err);
-		}
+	int r = carry_clear(c, err);
 	pace_step("namespaces", count_fresh(c), 0, SHARE_FRESH);
 	for (int i = 0, done = 0; r == 0 && i < count(c); i++)
 		if (c->fresh[i]) {

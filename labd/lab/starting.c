@@ -2,21 +2,10 @@
 /* See starting.h. */
 #include "labd/lab/starting.h"
 
-#include <string.h>
-
-#include "lib/base/cleanup.h"
-
 bool starting_early(const struct dns *ns)
 {
-	static const char *const patient[] = {"sleep", "nginx", "dnsmasq"};
-	vec_foreach (const struct dproc, p, &ns->procs) {
-		bool known = false;
-		for (size_t i = 0; i < ARRAY_SIZE(patient); i++)
-			known |= strcmp(p->argv.v[0], patient[i]) == 0;
-		if (!known)
-			return false;
-	}
-	return ns->kind == DNS_POD && ns->procs.n;
+	static const char *const patient[] = {"sleep", "nginx", "dnsmasq", NULL};
+	return ns->procs.n && desired_pod_of(ns, patient);
 }
 
 static int hear_one(struct starting *s, struct err *err)

@@ -453,6 +453,18 @@ int desired_ns(const struct desired *d, const char *name)
 	return -1;
 }
 
+bool desired_pod_of(const struct dns *ns, const char *const *programs)
+{
+	vec_foreach (const struct dproc, p, &ns->procs) {
+		const char *const *name = programs;
+		while (*name && strcmp(*name, p->argv.v[0]) != 0)
+			name++;
+		if (!*name)
+			return false;
+	}
+	return ns->kind == DNS_POD;
+}
+
 struct desired *desired_build(struct arena *a, const struct cluster *c)
 {
 	struct desired *d = arena_new_type(a, struct desired);

@@ -190,5 +190,7 @@ struct desired *desired_build(struct arena *a, const struct cluster *c);
 
 /* Index of the namespace by name, or -1. */
 int desired_ns(const struct desired *d, const char *name);
+/* Is it a pod of which each program is one of these (by argv[0]; up to NULL)? */
+bool desired_pod_of(const struct dns *ns, const char *const *programs);
 
 #endif
